@@ -1,0 +1,1 @@
+"""Settings: where each value comes from (`sources`), what it is (`settings`), and where things lie (`paths`)."""

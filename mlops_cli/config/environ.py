@@ -1,0 +1,23 @@
+"""Every environment variable that we read or set, declared once."""
+
+from __future__ import annotations
+
+HOME = "MLOPS_HOME"
+"""Moves everything of ours (store, runs, files, configuration, cache) into one folder."""
+
+PROJECT = "MLOPS_PROJECT"
+CONTEXT = "MLOPS_CONTEXT"
+CONFIG = "MLOPS_CONFIG"
+PAGER = "MLOPS_PAGER"
+COLOR = "MLOPS_COLOR"
+SECRETS = "MLOPS_SECRETS"
+DEBUG = "MLOPS_DEBUG"
+
+RUN_ID = "MLOPS_RUN_ID"
+"""Set in the child: the run that this process belongs to (32 hex)."""
+
+RUN_DIR = "MLOPS_RUN_DIR"
+"""Set in the child: the run folder, where the hook and the sdk append their records."""
+
+HOOK = "MLOPS_HOOK"
+"""`off`, or taps to leave out, comma-separated and each with a minus: `-argparse,-open`."""
