@@ -1,4 +1,4 @@
-"""The task as the API stores it, and the legal status changes.
+"""The task as the API stores it; `status` holds the legal status changes, which are also named here.
 
 Field names are the API's. Dates are ISO-8601 strings; parameter values are always strings with a free-text type.
 """
@@ -9,28 +9,21 @@ from typing import Any
 
 import msgspec
 
-CREATED, QUEUED, IN_PROGRESS, STOPPED = "created", "queued", "in_progress", "stopped"
-CLOSED, FAILED, COMPLETED = "closed", "failed", "completed"
-PUBLISHING, PUBLISHED, UNKNOWN = "publishing", "published", "unknown"
-
-TRANSITIONS: dict[str, frozenset[str]] = {
-    CREATED: frozenset({QUEUED, IN_PROGRESS}),
-    QUEUED: frozenset({CREATED, IN_PROGRESS, STOPPED}),
-    IN_PROGRESS: frozenset({STOPPED, FAILED, COMPLETED, CREATED}),
-    STOPPED: frozenset({CREATED, QUEUED, IN_PROGRESS, CLOSED, FAILED, COMPLETED, PUBLISHING, PUBLISHED}),
-    CLOSED: frozenset({CREATED, STOPPED, FAILED, PUBLISHING, PUBLISHED}),
-    FAILED: frozenset({CREATED, QUEUED, STOPPED, PUBLISHED}),
-    COMPLETED: frozenset({CREATED, IN_PROGRESS, PUBLISHED}),
-    PUBLISHING: frozenset({PUBLISHED}),
-    PUBLISHED: frozenset(),
-    UNKNOWN: frozenset(),
-}
-
-STATUSES = tuple(TRANSITIONS)
-ENDED = frozenset({STOPPED, CLOSED, FAILED, COMPLETED, PUBLISHING, PUBLISHED})
-
-STATUS_WORDS = {"draft": CREATED, "running": IN_PROGRESS}
-"""The words that people type, and the API's."""
+from .status import CLOSED as CLOSED
+from .status import COMPLETED as COMPLETED
+from .status import CREATED as CREATED
+from .status import ENDED as ENDED
+from .status import FAILED as FAILED
+from .status import IN_PROGRESS as IN_PROGRESS
+from .status import PUBLISHED as PUBLISHED
+from .status import PUBLISHING as PUBLISHING
+from .status import QUEUED as QUEUED
+from .status import STATUS_WORDS as STATUS_WORDS
+from .status import STATUSES as STATUSES
+from .status import STOPPED as STOPPED
+from .status import TRANSITIONS as TRANSITIONS
+from .status import UNKNOWN as UNKNOWN
+from .status import is_legal as is_legal
 
 TYPES = (
     "training", "testing", "inference", "data_processing", "application", "monitor",
@@ -39,11 +32,6 @@ TYPES = (
 
 SINGLE_VALUE_ITER = -(2**31)
 """The iteration that marks a single value (metric `Summary`)."""
-
-
-def is_legal(old: str, new: str) -> bool:
-    """Whether a task may go from `old` to `new` without force; staying is always legal."""
-    return old == new or new in TRANSITIONS.get(old, frozenset())
 
 
 class Parameter(msgspec.Struct, omit_defaults=True):

@@ -1,0 +1,47 @@
+"""What the name of a metric tells: its key in `last_metrics`, and whether less or more of it is better."""
+
+from __future__ import annotations
+
+import re
+from hashlib import md5
+
+LESS = frozenset(
+    "loss losses err error errors perplexity ppl bpc bpb rmse mse mae mape smape rmsle nll ce wer cer per ter fid kid "
+    "lpips divergence kl kld regret distance latency brier ece mer hausdorff hd95 eer fpr fnr far frr ade fde tardiness "
+    "overflow misses cost nfe elbo_loss".split()
+)
+MORE = frozenset(
+    "acc accuracy f1 fscore auc auroc auprc roc ap map precision recall bleu rouge meteor chrf iou miou dice psnr ssim "
+    "score reward return returns r2 mcc kappa ndcg mrr hit hits hitrate top1 top5 em pass sensitivity specificity "
+    "throughput speed tpr tnr correlation pearson spearman cider spice gain accuracy_top_1 win winrate".split()
+)
+
+_WORD = re.compile(r"[A-Z]+(?![a-z])[0-9]*|[A-Z]?[a-z]+[0-9]*|[0-9]+")
+
+
+def series_key(metric: str, variant: str) -> tuple[str, str]:
+    """The two keys of a series in `last_metrics`: lower-case hex MD5, as the API says."""
+    return name_key(metric), name_key(variant)
+
+
+def name_key(name: str) -> str:
+    return md5(name.encode(), usedforsecurity=False).hexdigest()
+
+
+def direction(metric: str, variant: str = "") -> str | None:
+    """`min` where less is better, `max` where more is, None where the name does not say.
+
+    The variant speaks first (`val`/`loss`), then the metric (`loss`/`val`); within a name the last word that is known
+    (`error_rate_accuracy` is an accuracy), but any loss in it wins over a score (`f1_loss` and `loss_f1` are losses).
+    """
+    for name in (variant, metric):
+        known = [word for word in _words(name) if word in LESS or word in MORE]
+        if any(word in ("loss", "losses", "error", "err") for word in known):
+            return "min"
+        if known:
+            return "min" if known[-1] in LESS else "max"
+    return None
+
+
+def _words(name: str) -> list[str]:
+    return [name.lower(), *(word.lower() for word in _WORD.findall(name))]
