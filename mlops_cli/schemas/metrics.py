@@ -5,18 +5,19 @@ from __future__ import annotations
 import re
 from hashlib import md5
 
-LESS = frozenset(
-    "loss losses err error errors perplexity ppl bpc bpb rmse mse mae mape smape rmsle nll ce wer cer per ter fid kid "
-    "lpips divergence kl kld regret distance latency brier ece mer hausdorff hd95 eer fpr fnr far frr ade fde tardiness "
-    "overflow misses cost nfe elbo_loss".split()
-)
-MORE = frozenset(
-    "acc accuracy f1 fscore auc auroc auprc roc ap map precision recall bleu rouge meteor chrf iou miou dice psnr ssim "
-    "score reward return returns r2 mcc kappa ndcg mrr hit hits hitrate top1 top5 em pass sensitivity specificity "
-    "throughput speed tpr tnr correlation pearson spearman cider spice gain accuracy_top_1 win winrate".split()
-)
+_LESS = """
+    loss losses err error errors perplexity ppl bpc bpb rmse mse mae mape smape rmsle nll ce wer cer per ter fid kid
+    lpips divergence kl kld regret distance latency brier ece hausdorff hd eer fpr fnr far frr ade fde misses cost
+"""
+_MORE = """
+    acc accuracy f1 fscore auc auroc auprc roc ap map precision recall bleu rouge meteor chrf iou miou dice psnr ssim
+    score reward return returns r2 mcc kappa ndcg mrr hit hits em pass sensitivity specificity throughput speed tpr tnr
+    correlation pearson spearman cider spice gain winrate
+"""
+LESS = frozenset(_LESS.split())
+MORE = frozenset(_MORE.split())
 
-_WORD = re.compile(r"[A-Z]+(?![a-z])[0-9]*|[A-Z]?[a-z]+[0-9]*|[0-9]+")
+_WORD = re.compile(r"[A-Z]+(?![a-z])[0-9]*|[A-Z]?[a-z]+[0-9]*")
 
 
 def series_key(metric: str, variant: str) -> tuple[str, str]:
@@ -25,18 +26,18 @@ def series_key(metric: str, variant: str) -> tuple[str, str]:
 
 
 def name_key(name: str) -> str:
-    return md5(name.encode(), usedforsecurity=False).hexdigest()
+    return md5(name.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()
 
 
 def direction(metric: str, variant: str = "") -> str | None:
     """`min` where less is better, `max` where more is, None where the name does not say.
 
-    The variant speaks first (`val`/`loss`), then the metric (`loss`/`val`); within a name the last word that is known
-    (`error_rate_accuracy` is an accuracy), but any loss in it wins over a score (`f1_loss` and `loss_f1` are losses).
+    The variant speaks first (`val`/`loss`), then the metric (`loss`/`val`). Within a name any loss or error wins over a
+    score (`f1_loss` is a loss), else the last known word decides.
     """
     for name in (variant, metric):
         known = [word for word in _words(name) if word in LESS or word in MORE]
-        if any(word in ("loss", "losses", "error", "err") for word in known):
+        if any(word in ("loss", "losses", "error", "errors", "err") for word in known):
             return "min"
         if known:
             return "min" if known[-1] in LESS else "max"
@@ -44,4 +45,5 @@ def direction(metric: str, variant: str = "") -> str | None:
 
 
 def _words(name: str) -> list[str]:
-    return [name.lower(), *(word.lower() for word in _WORD.findall(name))]
+    found = [name.lower(), *(word.lower() for word in _WORD.findall(name))]
+    return [form for word in found for form in (word, word.rstrip("0123456789"))]

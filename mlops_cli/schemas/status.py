@@ -1,4 +1,4 @@
-"""The statuses of a task and the legal changes between them, without msgspec: the path of `ls` reads only this."""
+"""The statuses of a task and the legal changes between them, without msgspec, for the path of `ls`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The task as the API stores it; `status` holds the legal status changes, which are also named here.
 
-Field names are the API's. Dates are ISO-8601 strings; parameter values are always strings with a free-text type.
+Field names are the API's. Dates are ISO-8601 strings; parameter values are strings with a free-text type.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Configuration(msgspec.Struct, omit_defaults=True):
 
 
 class Script(msgspec.Struct, omit_defaults=True):
-    """`diff` is the patch since `version_num` when there is a repository, else the whole stand-alone script."""
+    """`diff` is the patch since `version_num` when there is a repository, else the whole script."""
 
     binary: str | None = None
     repository: str | None = None
