@@ -1,1 +1,2 @@
-"""Settings: where each value comes from (`sources`), what it is (`settings`), and where things lie (`paths`)."""
+"""Settings: where each value comes from (`sources`), what it is (`settings`), and where things lie
+(`paths`)."""

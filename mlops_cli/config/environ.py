@@ -5,9 +5,11 @@ from __future__ import annotations
 HOME = "MLOPS_HOME"
 """Moves everything of ours (store, runs, files, configuration, cache) into one folder."""
 
+SERVER = "MLOPS_SERVER"
 PROJECT = "MLOPS_PROJECT"
 CONTEXT = "MLOPS_CONTEXT"
 CONFIG = "MLOPS_CONFIG"
+"""The user's configuration file, instead of the one in the configuration folder."""
 PAGER = "MLOPS_PAGER"
 COLOR = "MLOPS_COLOR"
 SECRETS = "MLOPS_SECRETS"
@@ -21,3 +23,6 @@ RUN_DIR = "MLOPS_RUN_DIR"
 
 HOOK = "MLOPS_HOOK"
 """`off`, or taps to leave out, comma-separated and each with a minus: `-argparse,-open`."""
+
+CLEARML_SERVERS = ("CLEARML_API_HOST", "TRAINS_API_HOST")
+"""Where an existing set-up names its API server."""

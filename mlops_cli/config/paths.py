@@ -41,7 +41,8 @@ class Paths:
 def locate(env: dict[str, str] | os._Environ[str] = os.environ) -> Paths:
     """The folders that hold for this environment.
 
-    On Linux the XDG variables are read here: the answer is platformdirs' own, without 15 ms of import on every command.
+    On Linux the XDG variables are read here: the answer is platformdirs' own, without 15 ms of import on
+    every command.
     """
     home = env.get(environ.HOME)
     if home:

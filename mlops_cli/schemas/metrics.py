@@ -6,13 +6,14 @@ import re
 from hashlib import md5
 
 _LESS = """
-    loss losses err error errors perplexity ppl bpc bpb rmse mse mae mape smape rmsle nll ce wer cer per ter fid kid
-    lpips divergence kl kld regret distance latency brier ece hausdorff hd eer fpr fnr far frr ade fde misses cost
+    loss losses err error errors perplexity ppl bpc bpb rmse mse mae mape smape rmsle nll ce wer cer per ter
+    fid kid lpips divergence kl kld regret distance latency brier ece hausdorff hd eer fpr fnr far frr ade
+    fde misses cost
 """
 _MORE = """
-    acc accuracy f1 fscore auc auroc auprc roc ap map precision recall bleu rouge meteor chrf iou miou dice psnr ssim
-    score reward return returns r2 mcc kappa ndcg mrr hit hits em pass sensitivity specificity throughput speed tpr tnr
-    correlation pearson spearman cider spice gain winrate
+    acc accuracy f1 fscore auc auroc auprc roc ap map precision recall bleu rouge meteor chrf iou miou dice
+    psnr ssim score reward return returns r2 mcc kappa ndcg mrr hit hits em pass sensitivity specificity
+    throughput speed tpr tnr correlation pearson spearman cider spice gain winrate
 """
 LESS = frozenset(_LESS.split())
 MORE = frozenset(_MORE.split())
@@ -32,8 +33,8 @@ def name_key(name: str) -> str:
 def direction(metric: str, variant: str = "") -> str | None:
     """`min` where less is better, `max` where more is, None where the name does not say.
 
-    The variant speaks first (`val`/`loss`), then the metric (`loss`/`val`). Within a name any loss or error wins over a
-    score (`f1_loss` is a loss), else the last known word decides.
+    The variant speaks first (`val`/`loss`), then the metric (`loss`/`val`). Within a name any loss or error
+    wins over a score (`f1_loss` is a loss), else the last known word decides.
     """
     for name in (variant, metric):
         known = [word for word in _words(name) if word in LESS or word in MORE]

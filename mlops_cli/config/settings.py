@@ -1,0 +1,184 @@
+"""The settings that hold, each with where it came from.
+
+Precedence: flag, `MLOPS_*`, `CLEARML_*`, the project's file, the context, the user's file, the default.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import InvalidInput
+from . import environ, sources
+from .keys import EMBEDDED, KEYS, Key, find_key, parse_value
+from .paths import Paths, locate
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What a setting is, and where that is said: `flag`, a variable's name, a file, `context lab`,
+    `default`."""
+
+    value: Any
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings of one command. `warnings` are lines for the person, such as an unknown name in a file."""
+
+    paths: Paths
+    user_file: Path
+    project_file: Path | None
+    values: Mapping[str, Value]
+    warnings: tuple[str, ...] = field(default=())
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values[find_key(name).name].value
+
+    def origin(self, name: str) -> str:
+        return self.values[find_key(name).name].origin
+
+    @property
+    def server(self) -> str | None:
+        """The URL of a server, or None for the embedded store."""
+        return None if self["server"] in ("", EMBEDDED) else str(self["server"])
+
+    @property
+    def project(self) -> str:
+        return str(self["project"])
+
+    @property
+    def secrets(self) -> str:
+        return str(self["secrets"])
+
+    @property
+    def color(self) -> str:
+        return str(self["color"])
+
+    @property
+    def pager(self) -> str:
+        return str(self["pager"])
+
+    @property
+    def debug(self) -> bool:
+        return bool(self["debug"])
+
+
+def load_settings(
+    flags: Mapping[str, Any] | None = None,
+    *,
+    env: Mapping[str, str] = os.environ,
+    cwd: Path | None = None,
+) -> Settings:
+    """Gather every setting for a command that runs in `cwd`.
+
+    `flags` maps names of settings to what the command line said; None and missing mean not given. Raises
+    InvalidInput for a value that cannot be right, and for a file that is not TOML; only a name that nobody
+    knows is a warning.
+    """
+    here = cwd or _cwd()
+    paths = locate(dict(env))
+    user_file = Path(env[environ.CONFIG]).expanduser() if env.get(environ.CONFIG) else paths.user_config
+    project_file = sources.find_project_file(here)
+    user_table = sources.read_table(user_file)
+    contexts = user_table.pop("contexts", {})
+    layers = [_Layer("flag", {k: v for k, v in (flags or {}).items() if v is not None}), _Env(env)]
+    warnings: list[str] = []
+    if project_file is not None:
+        layers.append(_project_layer(project_file, warnings))
+    user = _Layer(str(user_file), _known(sources.flatten(user_table), str(user_file), warnings))
+    context = _first(KEYS["context"], [*layers, user]).value
+    if context:
+        layers.append(_context_layer(str(context), contexts, user_file, warnings))
+    layers.append(user)
+    values = {key.name: _first(key, layers) for key in KEYS.values()}
+    if not values["project"].value:
+        values["project"] = _default_project(here)
+    return Settings(paths, user_file, project_file, values, tuple(warnings))
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """One place that may say what a setting is."""
+
+    origin: str
+    table: Mapping[str, Any]
+
+    def look_up(self, key: Key) -> Iterator[tuple[Any, str]]:
+        if key.name in self.table:
+            yield self.table[key.name], self.origin
+
+
+class _Env(_Layer):
+    """The environment: `MLOPS_*` first, then the variables of an existing ClearML set-up."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        super().__init__("environment", env)
+
+    def look_up(self, key: Key) -> Iterator[tuple[Any, str]]:
+        for name in (key.env, *key.clearml):
+            # An empty variable is how scripts say "not set".
+            if self.table.get(name):
+                yield self.table[name], name
+
+
+def _first(key: Key, layers: list[_Layer]) -> Value:
+    for layer in layers:
+        for raw, origin in layer.look_up(key):
+            return Value(parse_value(key, raw, origin), origin)
+    return Value(key.default, "default")
+
+
+def _project_layer(path: Path, warnings: list[str]) -> _Layer:
+    known = _known(sources.flatten(sources.read_table(path)), str(path), warnings)
+    for name in [name for name in known if not KEYS[name].shared]:
+        warnings.append(f"{path}: `{name}` is ignored in a project's file; set it with `mlops config set`")
+        del known[name]
+    if known.get("secrets") == "keep":
+        warnings.append(
+            f"{path}: `secrets = keep` is ignored in a project's file; only you can switch the filter off"
+        )
+        del known["secrets"]
+    return _Layer(str(path), known)
+
+
+def _context_layer(name: str, contexts: Any, user_file: Path, warnings: list[str]) -> _Layer:
+    table = contexts.get(name) if isinstance(contexts, dict) else None
+    if not isinstance(table, dict):
+        known = ", ".join(sorted(contexts)) if isinstance(contexts, dict) and contexts else "none"
+        raise InvalidInput(
+            f"there is no context `{name}` (known: {known})",
+            hint=f"add a table [contexts.{name}] to {user_file}",
+        )
+    return _Layer(f"context {name}", _known(sources.flatten(table), f"context {name}", warnings))
+
+
+def _known(flat: dict[str, Any], origin: str, warnings: list[str]) -> dict[str, Any]:
+    known = {}
+    for name, value in flat.items():
+        try:
+            known[find_key(name).name] = value
+        except InvalidInput as exc:
+            warnings.append(f"{origin}: {exc.message}" + (f"; {exc.hint}" if exc.hint else ""))
+    return known
+
+
+def _default_project(cwd: Path) -> Value:
+    top = sources.find_repository(cwd)
+    folder = top or cwd
+    name = folder.name.encode("utf-8", "replace").decode().strip()
+    # Servers refuse a last segment of fewer than three characters.
+    name = name if len(name) >= 3 else f"{name or 'my'}-project"
+    return Value(name, "name of the repository's folder" if top else "name of the folder")
+
+
+def _cwd() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        # The folder was removed under us; `ls` and `status` work all the same.
+        return Path("/")
