@@ -1,1 +1,2 @@
-""""""
+"""The API in Python: `connect` gives an `Api`; one group a service, references, filters, columns,
+transfer."""

@@ -1,0 +1,50 @@
+"""The models service: named links to files, with their metadata and the task that made them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from .api import Api, Json
+from .tasks import PAGE
+
+if TYPE_CHECKING:
+    from ..schemas.models import Model
+
+
+class Models:
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    def find(self, query: Mapping[str, Any] | None = None) -> list[Json]:
+        """The models of a `models.get_all` query, all pages."""
+        found: list[Json] = []
+        page = 0
+        while True:
+            models = self._api.call("models.get_all", {**(query or {}), "page": page, "page_size": PAGE})["models"]
+            found += models
+            if len(models) < PAGE:
+                return found
+            page += 1
+
+    def get(self, model: str) -> Model:
+        """One model. Raises NotFound."""
+        import msgspec  # noqa: PLC0415 - listing must not load it
+
+        from ..schemas.models import Model  # noqa: PLC0415
+
+        return msgspec.convert(self.document(model), Model, strict=False)
+
+    def document(self, model: str) -> Json:
+        found: Json = self._api.call("models.get_by_id", {"model": model})["model"]
+        return found
+
+    def create(self, fields: Mapping[str, Any]) -> str:
+        """A new model; `name` and `uri` are required. A draft, unless `ready` says otherwise."""
+        return str(self._api.call("models.create", {"ready": False, **fields})["id"])
+
+    def edit(self, model: str, fields: Mapping[str, Any]) -> Json:
+        return self._api.call("models.edit", {"model": model, **fields})
+
+    def delete(self, model: str, *, force: bool = False) -> Json:
+        return self._api.call("models.delete", {"model": model, "force": force})
