@@ -150,7 +150,8 @@ def test_the_hook_imports_the_standard_library_alone() -> None:
         f"{place(path)}:{line} imports {name}"
         for path in (PACKAGE / "hook").rglob("*.py")
         for line, name in imports(path)
-        if name.split(".")[0] not in known or (name.startswith("mlops_cli.") and not is_allowed(name, {"mlops_cli.hook"}))
+        if name.split(".")[0] not in known
+        or (name.startswith("mlops_cli.") and not is_allowed(name, {"mlops_cli.hook"}))
     ]
     assert not wrong, "\n".join(wrong)
 

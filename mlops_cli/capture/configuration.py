@@ -55,7 +55,7 @@ def read(path: Path, *, name: str) -> ConfigurationFile:
     text = path.read_text(encoding="utf-8", errors="replace")
     try:
         leaves = tuple(flatten(_parse(text, format_)))
-    except Exception as exc:  # noqa: BLE001 - three parsers, each with errors of its own; the text is kept anyway
+    except Exception as exc:
         return ConfigurationFile(name, format_, text, problems=(f"not {format_}: {_first_line(exc)}",))
     problems = (f"only the first {MAX_PARAMETERS} values are parameters",) if len(leaves) > MAX_PARAMETERS else ()
     return ConfigurationFile(name, format_, text, leaves[:MAX_PARAMETERS], problems)
@@ -69,9 +69,7 @@ def flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, str, str]]:
         name, item, depth = stack.pop()
         if isinstance(item, dict) and item and depth < MAX_DEPTH:
             entries = list(item.items())[: MAX_PARAMETERS + 1]
-            stack.extend(
-                (f"{name}/{key}" if name else str(key), inner, depth + 1) for key, inner in reversed(entries)
-            )
+            stack.extend((f"{name}/{key}" if name else str(key), inner, depth + 1) for key, inner in reversed(entries))
         elif name:
             count += 1
             yield name, *_leaf(item)

@@ -22,6 +22,4 @@ PREFIXES = (
 
 def select(environ: Mapping[str, str]) -> dict[str, str]:
     """The allowed variables, by name; secrets among them are scrubbed by the snapshot like everything else."""
-    return {
-        name: environ[name] for name in sorted(environ) if name in NAMES or name.startswith(PREFIXES)
-    }
+    return {name: environ[name] for name in sorted(environ) if name in NAMES or name.startswith(PREFIXES)}

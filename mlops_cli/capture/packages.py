@@ -84,7 +84,7 @@ def lock_file(start: Path, top: Path | None) -> Path | None:
 
 def _dist_folders(folder: str) -> Iterator[str]:
     try:
-        names = os.listdir(folder)
+        names = os.listdir(folder)  # noqa: PTH208
     except OSError:  # a zip on the path, or a folder that is gone
         return
     yield from (name for name in names if name.endswith(("-info",)))
