@@ -8,14 +8,40 @@ import sys
 def main() -> int:
     """Run the command line on `sys.argv`; the return value is the exit code."""
     args = sys.argv[1:]
-    if args == ["--version"] or args == ["-V"]:
-        from . import __version__
-
-        sys.stdout.write(f"mlops {__version__}\n")
-        return 0
+    text = answer_quickly(args)
+    if text is not None:
+        return _write(text)
     from .commands.root import run
 
     return run(args)
+
+
+def answer_quickly(args: list[str]) -> str | None:
+    """The answer to what is asked often and needs no command tree: the version, names for completion, help."""
+    if args in (["--version"], ["-V"]):
+        from . import __version__
+
+        return f"mlops {__version__}\n"
+    if args[:1] == ["__names"]:
+        from .commands.names import answer
+
+        return answer(args[1:])
+    if args and args[-1] in ("--help", "-h") and len(args) <= 3:
+        from .commands.rendered import find
+
+        return find(args[:-1])
+    return None
+
+
+def _write(text: str) -> int:
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        from .commands.pipes import leave_quietly
+
+        return leave_quietly()
+    return 0
 
 
 if __name__ == "__main__":

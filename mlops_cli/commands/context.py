@@ -1,0 +1,54 @@
+"""What a command is given: the settings, the output, the client made on first use, and how much to say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..render.output import Output
+
+if TYPE_CHECKING:
+    from ..client.api import Api
+    from ..config.settings import Settings
+
+
+class Context:
+    """The outside world as one object that tests can replace; nothing else lives here, ever.
+
+    A plain class: building a dataclass costs every command a millisecond.
+    """
+
+    __slots__ = ("_api", "_settings", "debug", "no_input", "output")
+
+    def __init__(self, output: Output | None = None) -> None:
+        self.output = output or Output()
+        self.debug = False
+        self.no_input = False
+        self._settings: Settings | None = None
+        self._api: Api | None = None
+
+    @property
+    def settings(self) -> Settings:
+        if self._settings is None:
+            from ..config.settings import load_settings
+
+            found = self._settings = load_settings()
+            for warning in found.warnings:
+                self.output.warn(warning)
+            if self.output.color == "auto":
+                self.output.color = found.color
+            self.output.pager_command = found.pager
+            self.debug |= found.debug
+        return self._settings
+
+    @property
+    def api(self) -> Api:
+        if self._api is None:
+            from ..client.connect import connect
+
+            self._api = connect(self.settings)
+        return self._api
+
+    def close(self) -> None:
+        if self._api is not None:
+            self._api.close()
+            self._api = None

@@ -1,0 +1,122 @@
+"""The command line: one tree, one `try`. Here, and only here, errors are printed and become exit codes."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+from typer import BadParameter, Option
+from typer import Context as TyperContext
+from typer.main import get_command
+
+from ..errors import InvalidInput, MlopsError, RunFailed
+from . import options
+from .context import Context
+from .define import apply, new_app
+from .lazy import RootGroup
+from .pipes import leave_quietly
+
+_UsageError: Any = BadParameter.__mro__[1]  # Typer exports this one member of its parser's family of errors
+
+app = new_app(cls=RootGroup, help="Capture, list, compare and clone machine-learning experiments.")
+
+
+@app.callback(
+    invoke_without_command=True,
+    epilog="\b\nExamples:\n  mlops run python train.py --lr 0.1\n  mlops ls\n  mlops diff @-1 @latest\n\n"
+    "EXP is a full id, a prefix of 4 or more, a name, project/name, @latest, @-1, @running, @failed or @best:METRIC.",
+)
+def root(
+    ctx: TyperContext,
+    version: Annotated[bool, Option("--version", "-V", help="Show the version.")] = False,
+    debug: options.Debug = False,
+    verbose: options.Verbose = 0,
+    quiet: options.Quiet = False,
+    color: options.Color = "",
+    no_pager: options.NoPager = False,
+    no_input: options.NoInput = False,
+    json_: options.Json = False,
+    form: options.Form = "",
+) -> None:
+    given = {key: value for key, value in locals().items() if key not in ("ctx", "version")}
+    apply(ctx.obj, given)
+    if version:
+        from .. import __version__
+
+        ctx.obj.output.write(f"mlops {__version__}\n")
+    elif ctx.invoked_subcommand is None:
+        from .overview import overview
+
+        overview(ctx.obj)
+
+
+def run(args: list[str], context: Context | None = None) -> int:
+    """Run the command line; the answer is the exit code."""
+    context = context or Context()
+    for stream in (sys.stdout, sys.stderr):
+        # A name that is not valid in the terminal's encoding must not end in a traceback.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = execute(args, context)
+        context.output.stdout.flush()
+    except BrokenPipeError:
+        code = leave_quietly()
+    except KeyboardInterrupt:
+        code = 130
+    except MlopsError as error:
+        code = _report(error, context)
+    except Exception as error:  # the outermost net: a short line for a person, the traceback for us
+        code = _report_unknown(error, context)
+    return code
+
+
+def execute(args: list[str], context: Context) -> int:
+    """Parse and run; everything that goes wrong is raised as one of our errors."""
+    try:
+        answer = get_command(app).main(args, prog_name="mlops", standalone_mode=False, obj=context)
+    except _UsageError as error:
+        _guess_form(args, context)
+        path = error.ctx.command_path if error.ctx is not None else "mlops"
+        raise InvalidInput(_one_line(error.format_message()), hint=f"{path} --help") from error
+    finally:
+        context.close()
+    return answer if isinstance(answer, int) else 0
+
+
+def _one_line(message: str) -> str:
+    """The parser's message in our words: releases differ in how (and how often) they say `did you mean`."""
+    words = " ".join(message.split()).rstrip(".").replace("No such option: ", "No such option ")
+    first, *more = words.split(" Did you mean ")
+    if more:
+        words = f"{first} Did you mean {more[-1]}"
+    before, found, after = words.partition(" (Possible options: ")
+    return f"{before}. Did you mean {after.rstrip(')')}?" if found else words
+
+
+def _guess_form(args: list[str], context: Context) -> None:
+    """The line could not be parsed, yet a program that asked for JSON should get its error as JSON."""
+    if "--json" in args and not context.output.form:
+        context.output.choose("json")
+
+
+def _report(error: MlopsError, context: Context) -> int:
+    if context.debug:
+        _print_traceback(error)
+    context.output.error(error)
+    return error.run_exit_code if isinstance(error, RunFailed) else error.exit_code
+
+
+def _report_unknown(error: Exception, context: Context) -> int:
+    if context.debug:
+        _print_traceback(error)
+    words = f"{type(error).__name__}: {error}".rstrip(": ")
+    hint = "" if context.debug else "run it again with --debug for the traceback"
+    context.output.error(MlopsError(f"something went wrong inside mlops: {words}", hint=hint))
+    return 1
+
+
+def _print_traceback(error: BaseException) -> None:
+    import traceback
+
+    traceback.print_exception(error)
