@@ -79,9 +79,15 @@ class EventFile:
         self.skipped = 0
 
     def read(self, max_bytes: int = READ_BYTES) -> list[Item]:
-        """The items of the whole records that follow `offset`, about `max_bytes` of them; empty when there are none."""
-        if self.problem:
-            return []
+        """The next items, about `max_bytes` of them; empty only when no whole record follows `offset`."""
+        while not self.problem:
+            before = self.offset
+            items = list(self._items(self._next_bytes(max_bytes)))
+            if items or self.offset == before:  # records without items (the file's own header) are stepped over
+                return items
+        return []
+
+    def _next_bytes(self, max_bytes: int) -> bytes:
         try:
             with self.path.open("rb") as file:
                 file.seek(self.offset)
@@ -90,12 +96,12 @@ class EventFile:
                     missing = self._length(data, 0) + 16 - len(data)
                     if missing > 0:  # one record larger than what is read at once
                         data += file.read(missing)
+                return data
         except ValueError as exc:
             self.problem = str(exc)
-            return []
         except OSError:  # gone, or not readable now: the next look may find it again
-            return []
-        return list(self._items(data))
+            pass
+        return b""
 
     def _items(self, data: bytes) -> Iterator[Item]:
         position = 0
@@ -120,7 +126,7 @@ class EventFile:
     def _length(self, data: bytes, position: int) -> int:
         size, crc = struct.unpack_from("<QI", data, position)
         if crc != _masked_crc(data[position : position + 8]):
-            raise ValueError(f"{self.path.name}: not an event record at byte {self.offset + position}")
+            raise ValueError(f"{self.path.name}: not an event record at byte {self.offset}")
         if size > MAX_RECORD_BYTES:
             raise ValueError(f"{self.path.name}: a record of {size} bytes is more than we take")
         return int(size)
