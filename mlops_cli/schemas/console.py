@@ -1,0 +1,38 @@
+"""Console text as people read it: bytes become UTF-8, and a progress line folds to what a terminal shows last."""
+
+from __future__ import annotations
+
+import re
+
+_BACK = re.compile("\b+(?=\r)")
+_ERASE = re.compile(r"\x1b\[[0-9]*K")
+
+
+def read_text(raw: bytes) -> str:
+    """The bytes as UTF-8; what is not UTF-8 becomes the replacement character."""
+    return raw.decode("utf-8", "replace")
+
+
+def fold(text: str) -> str:
+    """Each line in its last state: what follows a carriage return is written over what stood there.
+
+    `\\r\\n` ends a line like `\\n`. Text without carriage returns comes back as it is.
+    """
+    if "\r" not in text:
+        return text
+    return "\n".join(fold_line(line) if "\r" in line else line for line in text.split("\n"))
+
+
+def fold_line(line: str) -> str:
+    """One line, without its newline, in its last state."""
+    if "\b" in line:
+        line = _BACK.sub("", line)  # some bars step back over the whole line before they return
+    shown = ""
+    for frame in line.split("\r"):
+        if not frame:
+            continue
+        erased = _ERASE.search(frame)
+        # Escape sequences have no width, so a coloured frame replaces the line instead of overlaying it.
+        whole = erased is not None or "\x1b" in frame or "\x1b" in shown or len(frame) >= len(shown)
+        shown = frame if whole else frame + shown[len(frame) :]
+    return _ERASE.sub("", shown) if "\x1b" in shown else shown

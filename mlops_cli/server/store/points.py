@@ -1,0 +1,149 @@
+"""The points of one series in the store: appended, spliced and read back chunk by chunk."""
+
+from __future__ import annotations
+
+import sqlite3
+from bisect import bisect_left
+from collections.abc import Iterator
+from functools import reduce
+
+from ..series.chunks import CHUNK, NAN, Summary, combine, cut, in_order, merge, summarize
+from ..series.columns import Points, decode, encode
+
+_LEAST, _MOST = -(1 << 63), (1 << 63) - 1
+_COLUMNS = ", ".join(Summary._fields)
+_INSERT = f"INSERT INTO chunks (series, {_COLUMNS}, data) VALUES ({', '.join('?' * 15)})"  # noqa: S608
+
+
+def append(connection: sqlite3.Connection, series: int, points: Points) -> Summary:
+    """Stores the points, where a step that is there already gets the new value; returns the summary of what came.
+
+    Must run inside a transaction. `points` must not be empty.
+    """
+    points = in_order(points)
+    tail = connection.execute(
+        "SELECT first_step, last_step, size FROM chunks WHERE series = ? ORDER BY first_step DESC LIMIT 1",
+        (series,),
+    ).fetchone()
+    if tail is None:
+        return reduce(combine, _insert(connection, series, points))
+    if points.steps[0] <= tail[1]:
+        _splice(connection, series, points)
+        return _summarize_all(points)
+    room = CHUNK - tail[2]
+    if room <= 0:
+        return reduce(combine, _insert(connection, series, points))
+    head, rest = points.part(0, room), points.part(room, len(points.steps))
+    _replace(connection, series, tail[0], head)
+    found = summarize(head)
+    return reduce(combine, _insert(connection, series, rest), found) if rest.steps else found
+
+
+def summaries(connection: sqlite3.Connection, series: int) -> list[Summary]:
+    """The summaries of all chunks, ascending by step."""
+    cursor = connection.cursor()
+    cursor.row_factory = None
+    rows = cursor.execute(
+        f"SELECT {_COLUMNS} FROM chunks WHERE series = ? ORDER BY first_step",  # noqa: S608
+        (series,),
+    ).fetchall()
+    if any(None in row for row in rows):
+        rows = [tuple(NAN if cell is None else cell for cell in row) for row in rows]
+    return list(map(Summary._make, rows))
+
+
+def open_chunk(connection: sqlite3.Connection, series: int, first_step: int) -> Points:
+    """The points of the chunk that begins at `first_step`."""
+    row = connection.execute(
+        "SELECT data FROM chunks WHERE series = ? AND first_step = ?", (series, first_step)
+    ).fetchone()
+    return decode(row[0])
+
+
+def count(connection: sqlite3.Connection, series: int) -> int:
+    """How many points there are; each step counts once."""
+    row = connection.execute("SELECT total(size) FROM chunks WHERE series = ?", (series,)).fetchone()
+    return int(row[0])
+
+
+def forward(connection: sqlite3.Connection, series: int, after: int | None = None) -> Iterator[Points]:
+    """The points with steps above `after`, ascending, a chunk at a time."""
+    at = _LEAST if after is None else after + 1
+    while at <= _MOST:
+        # A statement a chunk: a long walk holds no cursor open while the caller works.
+        row = connection.execute(
+            "SELECT last_step, data FROM chunks WHERE series = :series AND last_step >= :at AND first_step >="
+            " coalesce((SELECT max(first_step) FROM chunks WHERE series = :series AND first_step <= :at), :at)"
+            " ORDER BY first_step LIMIT 1",
+            {"series": series, "at": at},
+        ).fetchone()
+        if row is None:
+            return
+        points = decode(row[1])
+        yield points.part(bisect_left(points.steps, at), len(points.steps)) if points.steps[0] < at else points
+        at = row[0] + 1
+
+
+def backward(connection: sqlite3.Connection, series: int, before: int | None = None) -> Iterator[Points]:
+    """The points with steps below `before`, in chunks of which each begins where the one after it ends."""
+    while True:
+        where = "" if before is None else " AND first_step < :before"
+        row = connection.execute(
+            f"SELECT first_step, data FROM chunks WHERE series = :series{where} ORDER BY first_step DESC LIMIT 1",  # noqa: S608
+            {"series": series, "before": before},
+        ).fetchone()
+        if row is None:
+            return
+        points = decode(row[1])
+        if before is not None and points.steps[-1] >= before:
+            points = points.part(0, bisect_left(points.steps, before))
+        if points.steps:
+            yield points
+        before = row[0]
+
+
+def _insert(connection: sqlite3.Connection, series: int, points: Points) -> list[Summary]:
+    found = []
+    rows = []
+    for piece in cut(points):
+        summary = summarize(piece)
+        found.append(summary)
+        rows.append((series, *summary, encode(piece)))
+    connection.executemany(_INSERT, rows)
+    return found
+
+
+def _replace(connection: sqlite3.Connection, series: int, first_step: int, new: Points) -> None:
+    """Merges `new` into the chunk that begins at `first_step`, which may become several."""
+    merged = merge(open_chunk(connection, series, first_step), new)
+    connection.execute("DELETE FROM chunks WHERE series = ? AND first_step = ?", (series, first_step))
+    size = len(merged.steps)
+    pieces = -(-size // CHUNK)
+    # Equal parts, else each point that comes late into a full chunk would leave a tiny one behind.
+    rows = [(series, *summarize(piece), encode(piece)) for piece in cut(merged, -(-size // pieces))]
+    connection.executemany(_INSERT, rows)
+
+
+def _splice(connection: sqlite3.Connection, series: int, points: Points) -> None:
+    """Gives each chunk the points that fall between its beginning and the next one's."""
+    firsts = [
+        row[0]
+        for row in connection.execute(
+            "SELECT first_step FROM chunks WHERE series = :series AND first_step <= :last AND first_step >="
+            " coalesce((SELECT max(first_step) FROM chunks WHERE series = :series AND first_step <= :first),"
+            " (SELECT min(first_step) FROM chunks WHERE series = :series)) ORDER BY first_step",
+            {"series": series, "first": points.steps[0], "last": points.steps[-1]},
+        )
+    ]
+    if not firsts:  # all of it lies before the first chunk, which grows like a tail
+        firsts = [connection.execute("SELECT min(first_step) FROM chunks WHERE series = ?", (series,)).fetchone()[0]]
+    begin = 0
+    for first_step, following in zip(firsts, [*firsts[1:], None], strict=True):
+        end = len(points.steps) if following is None else bisect_left(points.steps, following, begin)
+        if begin < end:
+            _replace(connection, series, first_step, points.part(begin, end))
+        begin = end
+
+
+def _summarize_all(points: Points) -> Summary:
+    return reduce(combine, map(summarize, cut(points)))
