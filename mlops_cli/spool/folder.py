@@ -103,15 +103,15 @@ class RunFolder:
         folder = cls(runs / (run_id or new_run_id()))
         live = runs / "live"
         try:
-            os.mkdir(folder.path, 0o700)
+            folder.path.mkdir(0o700)
         except FileNotFoundError:
-            os.makedirs(live, 0o700, exist_ok=True)
-            os.mkdir(folder.path, 0o700)
+            live.mkdir(0o700, parents=True, exist_ok=True)
+            folder.path.mkdir(0o700)
         for part in (folder.spool, folder.console, folder.files):
-            os.mkdir(part, 0o700)
+            part.mkdir(0o700)
         folder.write_json("spec.json", spec or {})
         with contextlib.suppress(FileExistsError):
-            os.mkdir(live, 0o700)
+            live.mkdir(0o700)
         # Last: whoever sees the marker finds a whole folder.
         os.close(os.open(folder.marker, os.O_CREAT | os.O_WRONLY, 0o600))
         return folder
@@ -148,7 +148,7 @@ class RunFolder:
     def finish(self) -> None:
         """Everything is sent: nobody needs to look here again."""
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(self.marker)
+            self.marker.unlink()
 
     @property
     def is_live(self) -> bool:
@@ -157,7 +157,7 @@ class RunFolder:
     def read_json(self, name: str) -> dict[str, Any] | None:
         """What `name` holds, or None where it does not exist or (a full disk, a crash) is not a whole object."""
         try:
-            with open(self.path / name, encoding="utf-8") as file:
+            with (self.path / name).open(encoding="utf-8") as file:
                 value = json.load(file)
         except (FileNotFoundError, NotADirectoryError, ValueError):
             return None
@@ -172,15 +172,15 @@ class RunFolder:
         temporary = self.path / f".{name}.{os.getpid()}.tmp"
         fd = os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
         try:
-            with open(fd, "w", encoding="utf-8", errors="surrogateescape") as file:
+            with os.fdopen(fd, "w", encoding="utf-8") as file:
                 json.dump(value, file, ensure_ascii=True, separators=(",", ":"))
                 file.flush()
                 if durable:
                     os.fsync(fd)
-            os.replace(temporary, target)
+            temporary.replace(target)
         except BaseException:
             with contextlib.suppress(OSError):
-                os.unlink(temporary)
+                temporary.unlink()
             raise
         if durable:
             self._sync_folder()
@@ -245,11 +245,7 @@ class RunFolder:
             holder = json.loads(os.pread(fd, 4096, 0) or b"{}")
         except ValueError:
             return False
-        if (
-            not holder.get("host")
-            or holder["host"] == socket.gethostname()
-            or holder.get("boot_id") == boot_id()
-        ):
+        if not holder.get("host") or holder["host"] == socket.gethostname() or holder.get("boot_id") == boot_id():
             return False
         return time.time() - os.fstat(fd).st_mtime < FAR_HOLDER_S
 
