@@ -91,7 +91,7 @@ class EventFile:
         try:
             with self.path.open("rb") as file:
                 file.seek(self.offset)
-                data = file.read(max_bytes)
+                data = file.read(max(max_bytes, 12))
                 if len(data) >= 12:
                     missing = self._length(data, 0) + 16 - len(data)
                     if missing > 0:  # one record larger than what is read at once
