@@ -1,0 +1,48 @@
+"""Starts the hook in a child, in the order of cost: who we are, files from now on, taps that wait for their target."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from . import catalogue, interpreter, notes
+
+# Programs that only find another interpreter and start it there: their own packages and options say nothing about the run.
+FORWARDERS = frozenset(
+    "conda mamba micromamba poetry pipenv hatch pdm rye tox nox pipx pip pip3 virtualenv pre-commit ensurepip venv".split()
+)
+
+
+def begin(run_dir: str, switches: str) -> None:
+    """Called once by sitecustomize; whatever it raises is told there in one line."""
+    if _program() in FORWARDERS:
+        return
+    off = catalogue.switched_off(switches)
+    notes.begin(run_dir, is_first=interpreter.leave(run_dir, off))
+    if catalogue.FILES not in off:
+        from .taps import files
+
+        files.watch(run_dir, notes.note)
+    from . import triggers
+
+    table = {target: name for name, (targets, _) in catalogue.TAPS.items() if name not in off for target in targets}
+    triggers.install(table, _extra_taps(), notes.note)
+
+
+def _program() -> str:
+    """The word by which the program was called; the module of `-m` where Python tells (3.10 and later)."""
+    words = getattr(sys, "orig_argv", None) or getattr(sys, "argv", [])
+    if sys.argv and sys.argv[0] == "-m" and "-m" in words[:-1]:
+        return str(words[words.index("-m") + 1]).split(".")[0]
+    return os.path.basename(sys.argv[0]) if getattr(sys, "argv", None) else ""
+
+
+def _extra_taps() -> list[str]:
+    """Tap files that plug-ins brought, from a list of files and folders."""
+    found = []
+    for place in os.environ.get("MLOPS_TAPS", "").split(os.pathsep):
+        if place.endswith(".py"):
+            found.append(place)
+        elif place and os.path.isdir(place):
+            found += [os.path.join(place, name) for name in sorted(os.listdir(place)) if name.endswith(".py")]
+    return found

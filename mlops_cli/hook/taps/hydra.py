@@ -1,0 +1,23 @@
+"""Notes the resolved configuration of a Hydra job, flattened as parameters and whole as YAML."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from .. import wrap
+from . import omegaconf
+
+TARGETS = ("hydra._internal.callbacks",)
+
+
+def apply(module: Any, note: Callable[[dict[str, Any]], None]) -> None:
+    """Hydra calls on_job_start when the job's folder and resolvers are set, right before the person's function."""
+
+    def look(args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+        config = kwargs["config"] if "config" in kwargs else args[1]
+        from omegaconf import OmegaConf
+
+        own = OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])
+        omegaconf.tell(note, "hydra", own)
+
+    wrap.after(module.Callbacks, "on_job_start", look)

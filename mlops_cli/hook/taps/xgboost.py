@@ -1,0 +1,14 @@
+"""Notes boosters that XGBoost saves: it opens the file in C++, where no audit event is raised."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from .. import wrap
+
+TARGETS = ("xgboost.core",)
+
+
+def apply(module: Any, note: Callable[[dict[str, Any]], None]) -> None:
+    """The scikit-learn style estimators save through their booster."""
+    wrap.after(module.Booster, "save_model", wrap.saver(note, "XGBoost", "xgboost.Booster.save_model", (1, "fname")))
