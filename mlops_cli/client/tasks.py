@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..errors import NotFound
 from .api import Api, Json
 
 if TYPE_CHECKING:
@@ -156,8 +155,3 @@ class Tasks:
     def _move(self, endpoint: str, task: str, reason: str, message: str, force: bool) -> Json:
         body = {"task": task, "status_reason": reason, "status_message": message, "force": force}
         return self._api.call(endpoint, body)
-
-
-def is_unknown(error: NotFound) -> bool:
-    """Whether the API refused a task's id (subcode 101), not something that the task refers to."""
-    return error.subcode in (10, 101)
