@@ -1,0 +1,45 @@
+"""Finds and scrubs secrets in values, text and patches before they are stored; pure.
+
+A finding names a place, never a value. Every function takes `known`, literal values that are secret wherever they
+appear (`known_values(environ)` makes them), and returns `Scrubbed(value, findings)`. What follows is the caller's
+policy: `redact` stores the clean value, `refuse` stores nothing, `keep` stores the original.
+"""
+
+from __future__ import annotations
+
+from mlops_cli.secrets.console import ConsoleScrubber
+from mlops_cli.secrets.find import REDACTED, Finding
+from mlops_cli.secrets.names import is_secret_name
+from mlops_cli.secrets.patch import AlteredLine, LeftOut, ScrubbedPatch, scrub_patch
+from mlops_cli.secrets.values import (
+    Scrubbed,
+    known_values,
+    scrub_argv,
+    scrub_bytes,
+    scrub_environ,
+    scrub_text,
+    scrub_url,
+    scrub_value,
+)
+
+POLICIES = ("redact", "refuse", "keep")
+
+__all__ = [
+    "POLICIES",
+    "REDACTED",
+    "AlteredLine",
+    "ConsoleScrubber",
+    "Finding",
+    "LeftOut",
+    "Scrubbed",
+    "ScrubbedPatch",
+    "is_secret_name",
+    "known_values",
+    "scrub_argv",
+    "scrub_bytes",
+    "scrub_environ",
+    "scrub_patch",
+    "scrub_text",
+    "scrub_url",
+    "scrub_value",
+]
