@@ -43,7 +43,7 @@ def describe() -> Gpus:
         return Gpus(error=f"the NVIDIA driver does not answer: {exc}")
     try:
         count = _ask(pynvml, pynvml.nvmlDeviceGetCount) or 0
-        cuda = _ask(pynvml, pynvml.nvmlSystemGetCudaDriverVersion)
+        cuda = _ask(pynvml, pynvml.nvmlSystemGetCudaDriverVersion_v2)
         return Gpus(
             devices=tuple(_device(pynvml, index) for index in range(count)),
             driver_version=_text(_ask(pynvml, pynvml.nvmlSystemGetDriverVersion)),
