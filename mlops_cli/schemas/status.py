@@ -1,4 +1,4 @@
-"""The statuses of a task and the legal changes between them, without msgspec, for the path of `ls`."""
+"""The statuses and types of a task and the legal changes between them, without msgspec, for the path of `ls`."""
 
 from __future__ import annotations
 
@@ -21,6 +21,12 @@ TRANSITIONS: dict[str, frozenset[str]] = {
 
 STATUSES = tuple(TRANSITIONS)
 ENDED = frozenset({STOPPED, CLOSED, FAILED, COMPLETED, PUBLISHING, PUBLISHED})
+
+TYPES = (
+    "training", "testing", "inference", "data_processing", "application", "monitor",
+    "controller", "report", "optimizer", "service", "qc", "custom",
+)  # fmt: skip
+"""The types of a task."""
 
 STATUS_WORDS = {"draft": CREATED, "running": IN_PROGRESS}
 """The words that people type, and the API's."""

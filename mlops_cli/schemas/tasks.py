@@ -22,13 +22,9 @@ from .status import STATUS_WORDS as STATUS_WORDS
 from .status import STATUSES as STATUSES
 from .status import STOPPED as STOPPED
 from .status import TRANSITIONS as TRANSITIONS
+from .status import TYPES as TYPES
 from .status import UNKNOWN as UNKNOWN
 from .status import is_legal as is_legal
-
-TYPES = (
-    "training", "testing", "inference", "data_processing", "application", "monitor",
-    "controller", "report", "optimizer", "service", "qc", "custom",
-)  # fmt: skip
 
 SINGLE_VALUE_ITER = -(2**31)
 """The iteration that marks a single value (metric `Summary`)."""

@@ -1,4 +1,4 @@
-"""The door to SQLite: one connection a thread, WAL, short writing transactions, numbered migrations.
+"""The door to SQLite: one connection a thread, WAL, short writing transactions, and its errors in our words.
 
 What is stored is decided in `store` and `series`; here is only how a connection is opened and a transaction held.
 """
@@ -7,22 +7,35 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from ...errors import Busy
+from ...errors import Busy, Conflict, Denied, InvalidInput, MlopsError, Unreachable
 
 BUSY_S = 10.0
 """How long a writer waits for another writer before it says so."""
 
+SqlFunction = tuple[int, Callable[..., object]]
+
 
 class Database:
-    """One SQLite file. Safe to share between threads: each gets a connection of its own."""
+    """One SQLite file. Safe to share between threads: each gets a connection of its own.
 
-    def __init__(self, path: Path, *, busy_s: float = BUSY_S) -> None:
+    `functions` are SQL functions in Python, by name: (number of arguments, callable). They must be deterministic.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        busy_s: float = BUSY_S,
+        functions: Mapping[str, SqlFunction] | None = None,
+    ) -> None:
         self.path = path
+        self.is_read_only = False
         self._busy_s = busy_s
+        self._functions = functions or {}
         self._local = threading.local()
         self._all: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
@@ -49,7 +62,8 @@ class Database:
         try:
             yield connection
         finally:
-            connection.execute("COMMIT")
+            if connection.in_transaction:
+                connection.execute("COMMIT")
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
@@ -61,22 +75,29 @@ class Database:
         if connection.in_transaction:
             yield connection
             return
-        try:
+        if self.is_read_only:
+            raise Conflict(
+                f"the store was made by a newer mlops that allows this one to read only ({self.path})",
+                hint="upgrade with `pip install -U mlops_cli`",
+            )
+        with self.guard():
             connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as exc:
-            raise self._explain(exc) from exc
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                # After an error such as a full disk SQLite may have rolled back by itself.
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def guard(self) -> Iterator[None]:
+        """Turns what SQLite refuses, and what it cannot take as a value, into our errors."""
         try:
-            yield connection
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
-        try:
-            connection.execute("COMMIT")
-        except sqlite3.OperationalError as exc:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise self._explain(exc) from exc
+            yield
+        except (sqlite3.Error, OverflowError, UnicodeEncodeError) as exc:
+            raise self.explain(exc) from exc
 
     def close(self) -> None:
         with self._lock:
@@ -85,21 +106,55 @@ class Database:
             connection.close()
         self._local = threading.local()
 
+    def explain(self, exc: Exception) -> MlopsError:
+        """What happened, in our words and with what to do about it."""
+        if isinstance(exc, UnicodeEncodeError):
+            return InvalidInput("Validation error: a text is not valid Unicode (it holds a lone surrogate)")
+        if isinstance(exc, (OverflowError, sqlite3.DataError)):
+            return InvalidInput("Validation error: a number or text is too large to be stored")
+        return _explain(str(exc), self.path)
+
     def _open(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            self.path, timeout=self._busy_s, isolation_level=None, check_same_thread=False, cached_statements=256
-        )
-        connection.row_factory = sqlite3.Row
-        # NORMAL in WAL: a power cut may lose the last commits, never the file; the spool sends those again.
-        connection.executescript(
-            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY;"
-        )
+        with self.guard():
+            connection = sqlite3.connect(
+                self.path, timeout=self._busy_s, isolation_level=None, check_same_thread=False, cached_statements=256
+            )
+            connection.row_factory = sqlite3.Row
+            # NORMAL in WAL: a power cut may lose the last commits, never the file; the spool sends those again.
+            connection.execute("PRAGMA synchronous=NORMAL")
+            connection.execute("PRAGMA foreign_keys=ON")
+            connection.execute("PRAGMA temp_store=MEMORY")
+            for name, (arguments, function) in self._functions.items():
+                connection.create_function(name, arguments, function, deterministic=True)
         return connection
 
-    def _explain(self, exc: sqlite3.OperationalError) -> Exception:
-        if "locked" in str(exc) or "busy" in str(exc):
-            return Busy(
-                f"the store is held by another process ({self.path})",
-                hint="try again; `mlops doctor` names the process",
-            )
-        return exc
+
+def _explain(text: str, path: Path) -> MlopsError:
+    # SQLite tells these apart by code, but extended codes reach Python only from 3.11 and not for every error;
+    # its words have not changed in twenty years.
+    if "locked" in text or "busy" in text:
+        return Busy(
+            f"the store is held by another process ({path})", hint="try again; `mlops doctor` names the process"
+        )
+    if "disk is full" in text:
+        return Unreachable(
+            f"the disk is full: nothing can be written to the store ({path})",
+            hint="free some space, or move the store with MLOPS_HOME; what is running goes on into its spool",
+        )
+    if "readonly" in text or "unable to open" in text or "attempt to write" in text:
+        return Denied(
+            f"the store cannot be opened for writing ({path})",
+            hint="check who owns the folder, or choose another with MLOPS_HOME",
+        )
+    if "malformed" in text or "not a database" in text:
+        return Unreachable(
+            f"the store is damaged: {text} ({path})",
+            hint="restore a `store.db.v*.bak` beside it, or move it away; runs that were not sent are sent again",
+        )
+    if "disk I/O error" in text:
+        return Unreachable(
+            f"the disk cannot be read or written: {text} ({path})", hint="see `dmesg`, or choose MLOPS_HOME"
+        )
+    if "user-defined function raised exception" in text or "too complex" in text:
+        return InvalidInput(f"Validation error: the query cannot be answered ({text})")
+    return MlopsError(f"the store failed: {text} ({path})")

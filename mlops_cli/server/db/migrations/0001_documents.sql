@@ -57,7 +57,6 @@ CREATE TABLE tasks (
     last_worker_report TEXT,
     active_duration INTEGER,
     last_iteration INTEGER NOT NULL DEFAULT 0,
-    queue TEXT,
     run_id TEXT,
     tags TEXT,
     system_tags TEXT,

@@ -1,0 +1,176 @@
+"""The table of endpoints, and the one way into them: in process today, under HTTP the same.
+
+Each row is imported when it is first called, so a call loads one service. Requests that write are checked against a
+struct of `schemas`; queries are free objects that the query language checks itself, so that reading loads no msgspec.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from ..errors import InvalidInput, NotFound
+from .store.store import Caller, Store
+
+LOCAL = Caller("", "", "", "")
+"""The embedded caller: the store's own user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """`function` in `server.api.<module>`; `request` in `schemas.<service>_requests`, None for a free query."""
+
+    service: str
+    module: str
+    function: str
+    request: str | None = None
+
+
+class UnknownEndpoint(NotFound):
+    """No such service or action."""
+
+    http_status = 404
+    default_subcode = 0
+
+
+def _table(service: str, module: str, **rows: str | None) -> dict[str, Endpoint]:
+    return {f"{service}.{action}": Endpoint(service, module, action, request) for action, request in rows.items()}
+
+
+ENDPOINTS: dict[str, Endpoint] = {
+    **_table(
+        "tasks",
+        "tasks",
+        get_by_id=None,
+        get_all=None,
+        get_all_ex=None,
+        get_by_id_ex=None,
+    ),
+    **_table(
+        "tasks",
+        "task_changes",
+        create="TaskCreate",
+        validate="TaskCreate",
+        edit="TaskEdit",
+        update="TaskUpdate",
+        ping="TaskId",
+        clone="TaskClone",
+        started="TaskStatus",
+        stopped="TaskStatus",
+        failed="TaskStatus",
+        completed="TaskCompleted",
+        close="TaskStatus",
+        stop="TaskStop",
+        stop_many="TaskManyStop",
+        publish="TaskPublish",
+        publish_many="TaskManyPublish",
+        reset="TaskReset",
+        reset_many="TaskManyReset",
+        delete="TaskDelete",
+        delete_many="TaskManyDelete",
+        archive="TaskArchive",
+        archive_many="TaskMany",
+        unarchive_many="TaskMany",
+        move="Move",
+        update_tags="UpdateTags",
+    ),
+    **_table(
+        "tasks",
+        "task_parts",
+        set_requirements="TaskRequirements",
+        add_or_update_artifacts="TaskArtifacts",
+        delete_artifacts="TaskDeleteArtifacts",
+        add_or_update_model="TaskAddModel",
+        delete_models="TaskDeleteModels",
+        edit_hyper_params="TaskEditHyperparams",
+        delete_hyper_params="TaskDeleteHyperparams",
+        get_hyper_params="TaskIds",
+        edit_configuration="TaskEditConfiguration",
+        delete_configuration="TaskDeleteConfiguration",
+        get_configurations="TaskConfigurations",
+        get_configuration_names="TaskConfigurationNames",
+        edit_runtime="TaskEditRuntime",
+        get_types="Projects",
+    ),
+    **_table(
+        "projects",
+        "projects",
+        get_by_id=None,
+        get_all=None,
+        get_all_ex=None,
+        create="ProjectCreate",
+        update="ProjectUpdate",
+        delete="ProjectDelete",
+        validate_delete="ProjectId",
+        move="ProjectMove",
+        get_hyper_parameters="ProjectHyperparams",
+        get_unique_metric_variants="ProjectMetrics",
+        get_task_tags="Projects",
+        get_model_tags="Projects",
+        get_project_tags="Projects",
+    ),
+    **_table(
+        "models",
+        "models",
+        get_by_id=None,
+        get_all=None,
+        get_all_ex=None,
+        get_by_id_ex=None,
+        create="ModelCreate",
+        edit="ModelEdit",
+        update="ModelEdit",
+        set_ready="ModelSetReady",
+        delete="ModelDelete",
+        delete_many="ModelManyDelete",
+        publish_many="ModelManyPublish",
+        archive_many="ModelMany",
+        unarchive_many="ModelMany",
+        add_or_update_metadata="ModelMetadataEdit",
+        delete_metadata="ModelMetadataDelete",
+        move="Move",
+        update_tags="UpdateTags",
+        get_frameworks="Projects",
+    ),
+    **_table("users", "users", get_current_user=None, get_all=None, get_by_id=None),
+    **_table("server", "server", info=None),
+    **_table("debug", "server", ping=None),
+}
+
+
+def dispatch(
+    store: Store, endpoint: str, body: dict[str, Any] | None = None, *, caller: Caller = LOCAL
+) -> dict[str, Any]:
+    """Runs one call of the API and returns its `data`. Raises MlopsError subclasses that carry the API's codes."""
+    row = ENDPOINTS.get(endpoint)
+    if row is None:
+        raise UnknownEndpoint(f"Unable to find endpoint for name {endpoint}")
+    if not isinstance(body, dict):
+        if body is not None:
+            raise InvalidInput("Invalid request body: it must be a JSON object", subcode=0)
+        body = {}
+    function = getattr(import_module(f"{__package__}.api.{row.module}"), row.function)
+    caller = store.owner if caller is LOCAL else caller
+    try:
+        with store.db.guard():
+            answer: dict[str, Any] = function(store, body if row.request is None else _checked(row, body), caller)
+    except RecursionError as exc:
+        raise InvalidInput("Validation error: the request is nested too deep") from exc
+    return answer
+
+
+def _checked(row: Endpoint, body: dict[str, Any]) -> dict[str, Any]:
+    """The fields of the request that are known and not null, after their types were checked."""
+    import msgspec  # noqa: PLC0415 - 7 ms that a reading call does not pay
+
+    struct = getattr(import_module(f"mlops_cli.schemas.{row.service}_requests"), str(row.request))
+    try:
+        msgspec.convert(body, struct)
+    except msgspec.ValidationError as exc:
+        if "missing required field" in str(exc):
+            raise InvalidInput(f"Required field missing: {exc}", subcode=11) from exc
+        raise InvalidInput(f"Validation error: {exc}") from exc
+    return {name: body[name] for name in struct.__struct_fields__ if body.get(name) is not None}
+
+
+__all__ = ["ENDPOINTS", "LOCAL", "Caller", "Endpoint", "UnknownEndpoint", "dispatch"]

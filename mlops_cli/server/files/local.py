@@ -1,0 +1,217 @@
+"""The file store on the local disk, by content: the same bytes are stored once, whoever hands them over.
+
+A file lies at `<root>/<first two of sha256>/<sha256>/<name>`; its URI is that path after `files/`, so moving the store
+breaks no link. The API's edge turns it into an absolute `file://` URI and back.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+from ...errors import Denied, InvalidInput, MlopsError, NotFound, Unreachable
+
+FICLONE = 0x40049409
+BLOCK_BYTES = 1 << 20
+NAME_BYTES = 200
+"""Leaves room below the 255 bytes that file systems allow."""
+
+_STORED = re.compile(r"files/([0-9a-f]{2})/(\1[0-9a-f]{62})/([^/]+)\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """`uri` is relative to the store; `path` is where the bytes lie now."""
+
+    uri: str
+    sha256: str
+    size_bytes: int
+    path: Path
+
+
+class LocalFiles:
+    """Files below one folder. Several processes may use it at once: every file appears whole or not at all."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        # As text: it is compared with every URI on the way in and out.
+        self._prefix = "file://" + quote(os.path.abspath(root)) + "/"
+
+    def put(self, source: Path, name: str = "", *, link: bool = False) -> StoredFile:
+        """Stores a copy of `source`: a reflink where the file system can, else a copy; with `link`, a hard link first.
+
+        `link` is for a source that will not be written to again: a hard link shares its bytes with it.
+        Raises NotFound (no such file), Denied (unreadable, unwritable), Unreachable (disk full).
+        """
+        name = safe_name(name or source.name)
+        incoming = self.root / "incoming"
+        part = incoming / f"{os.getpid()}-{os.urandom(8).hex()}"
+        try:
+            incoming.mkdir(parents=True, exist_ok=True)
+            digest, size = _take(source, part, link=link)
+            return self._settle(part, digest, size, name)
+        except OSError as exc:
+            raise _explain(exc, source, self.root) from exc
+        finally:
+            part.unlink(missing_ok=True)
+
+    def path_of(self, uri: str) -> Path:
+        """Where the bytes of a stored URI (relative or absolute) lie. Raises InvalidInput for any other URI."""
+        found = _STORED.match(self.relative(uri))
+        if found is None:
+            raise InvalidInput(f"not a file of this store: {uri!r}")
+        return self.root / found[1] / found[2] / _decode(found[3])
+
+    def owns(self, uri: object) -> bool:
+        return isinstance(uri, str) and _STORED.match(self.relative(uri)) is not None
+
+    def delete(self, uri: str) -> bool:
+        """Removes one name of a stored content; False when it was gone already. Asks nobody who refers to it."""
+        path = self.path_of(uri)
+        try:
+            path.unlink()
+        except FileNotFoundError:
+            return False
+        except OSError as exc:
+            raise _explain(exc, path, self.root) from exc
+        for folder in (path.parent, path.parent.parent):
+            try:
+                folder.rmdir()
+            except OSError:
+                break
+        return True
+
+    def relative(self, uri: str) -> str:
+        """The stored form of a URI of ours; any other URI unchanged."""
+        return "files/" + uri[len(self._prefix) :] if uri.startswith(self._prefix) else uri
+
+    def absolute(self, uri: str) -> str:
+        """The `file://` form of a stored URI; any other URI unchanged."""
+        return self._prefix + uri[len("files/") :] if _STORED.match(uri) else uri
+
+    def _settle(self, part: Path, digest: str, size: int, name: str) -> StoredFile:
+        folder = self.root / digest[:2] / digest
+        target = folder / name
+        stored = StoredFile(f"files/{digest[:2]}/{digest}/{quote(name)}", digest, size, target)
+        for _ in range(3):
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                twin = next((entry for entry in folder.iterdir() if _size(entry) == size), None)
+                if twin == target:
+                    return stored
+                if twin is None or not _link(twin, target):
+                    part.replace(target)
+                _sync(folder)
+            except FileNotFoundError:
+                # Somebody deleted the last name of this content between our two steps.
+                continue
+            return stored
+        raise Unreachable(f"the file store is being cleared while it is written to ({self.root})", hint="try again")
+
+
+def safe_name(name: str) -> str:
+    """A name that is one path segment on every file system, as close to the given one as possible."""
+    name = re.sub(r"[/\\\x00-\x1f\x7f]", "_", name).encode("utf-8", "replace").decode()
+    if name in ("", ".", ".."):
+        return "file"
+    stem, dot, suffix = name.rpartition(".")
+    while len(name.encode()) > NAME_BYTES:
+        stem = (stem if dot else name)[:-1]
+        name = stem + dot + suffix if dot and len(suffix.encode()) < 32 else name[:-1]
+    return name
+
+
+def _take(source: Path, part: Path, *, link: bool) -> tuple[str, int]:
+    """Brings the bytes to `part`; returns their sha256 and how many. What is hashed is what was stored."""
+    with source.open("rb") as reader:
+        if link and _link(source, part):
+            with part.open("rb") as linked:
+                return _digest(linked.fileno())
+        with part.open("xb") as writer:
+            if _clone(reader.fileno(), writer.fileno()):
+                digest = _digest(os.open(part, os.O_RDONLY), close=True)
+            else:
+                digest = _digest(reader.fileno(), copy_to=writer.fileno())
+            os.fsync(writer.fileno())
+    return digest
+
+
+def _digest(descriptor: int, *, copy_to: int | None = None, close: bool = False) -> tuple[str, int]:
+    hasher, size = sha256(), 0
+    try:
+        while block := os.read(descriptor, BLOCK_BYTES):
+            hasher.update(block)
+            size += len(block)
+            if copy_to is not None:
+                _write(copy_to, block)
+    finally:
+        if close:
+            os.close(descriptor)
+    return hasher.hexdigest(), size
+
+
+def _write(descriptor: int, block: bytes) -> None:
+    view = memoryview(block)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _clone(source: int, target: int) -> bool:
+    try:
+        fcntl.ioctl(target, FICLONE, source)
+    except OSError:
+        return False
+    return True
+
+
+def _link(source: Path, target: Path) -> bool:
+    try:
+        # A link to a symlink would store the name of the bytes, not the bytes.
+        os.link(os.path.realpath(source), target)
+    except FileExistsError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _decode(segment: str) -> str:
+    name = unquote(segment)
+    if name != safe_name(name):
+        raise InvalidInput(f"not the name of a stored file: {segment!r}")
+    return name
+
+
+def _explain(exc: OSError, source: Path, root: Path) -> MlopsError:
+    if isinstance(exc, FileNotFoundError):
+        return NotFound(f"no such file: {source}")
+    if isinstance(exc, IsADirectoryError):
+        return InvalidInput(
+            f"a folder, not a file: {source}", hint="hand over its files one by one, or an archive of it"
+        )
+    if isinstance(exc, PermissionError):
+        return Denied(f"cannot read {source}, or cannot write to {root}: {exc.strerror}")
+    return Unreachable(
+        f"cannot store {source} in {root}: {exc.strerror}",
+        hint="free some space, or choose another folder with MLOPS_HOME",
+    )
