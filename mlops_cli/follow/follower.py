@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from ..hook.records import split_name
 from . import models
 from .printed import PrintedMetrics
 from .tensorboard import EventFile, Histogram, Hyperparameters, Image, Item, Scalar, Text
@@ -73,7 +74,7 @@ class Follower:
         now = time.time_ns() // 1_000_000
         points = [point for line in lines for point in self._printed.feed(line)]
         for point in points:
-            metric, variant = split_tag(point.name)
+            metric, variant = split_name(point.name)
             self._writer.scalar(metric, variant, point.step, point.value, now)
         return len(points)
 
@@ -124,7 +125,7 @@ class Follower:
 
     def _name(self, path: Path, tag: str) -> tuple[str, str]:
         """Metric and variant of a tag; writers that use a folder a split (`logs/train`) are told apart by it."""
-        metric, variant = split_tag(tag)
+        metric, variant = split_name(tag)
         folder = path.parent
         if folder.name.lower() in SPLITS or folder != self._root:
             return tag, folder.name if variant == tag else f"{variant}/{folder.name}"
@@ -141,12 +142,6 @@ class Follower:
             partial.write_bytes(data)
             partial.replace(target)
         return str(target)
-
-
-def split_tag(tag: str) -> tuple[str, str]:
-    """`loss/train` is metric `loss`, variant `train`; a tag without a slash is both, as the API's own clients do."""
-    metric, _, variant = tag.rpartition("/")
-    return (metric, variant) if metric and variant else (tag, tag)
 
 
 def histogram_plot(item: Histogram) -> dict[str, Any]:

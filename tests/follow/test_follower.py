@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mlops_cli.follow.follower import Follower, split_tag
+from mlops_cli.follow.follower import Follower
 from mlops_cli.follow.printed import PrintedMetrics
 from mlops_cli.follow.tensorboard import EventFile
 
@@ -101,10 +101,3 @@ def test_printed_metrics_survive_any_cut(tmp_path: Path) -> None:
             following.printed(text[start : start + size])
         following.printed("", is_last=True)
         assert ledger.points == [("val", "acc", 1, 0.5), ("val", "acc", 2, 0.75)]
-
-
-def test_tags_split_at_their_last_slash() -> None:
-    assert split_tag("loss/train") == ("loss", "train")
-    assert split_tag("a/b/c") == ("a/b", "c")
-    assert split_tag("loss") == ("loss", "loss")
-    assert split_tag("/x") == ("/x", "/x")
