@@ -147,17 +147,11 @@ class _Stream:
         pos = self.pos
         after = pos + len(record)
         if self.buffer is not None:
-            # First: a signal handler that logs in between then takes the next slot, not this one.
             self.pos = after
             self.buffer[pos:after] = record
             return
-        written = 0
-        try:
-            written = os.write(self.fd, record)
-        finally:
-            if written != len(record) and written:
-                os.ftruncate(self.fd, pos)
-        if written != len(record):
+        # At its place: what a full disk cut short is written over by the next.
+        if os.pwrite(self.fd, record, pos) != len(record):
             raise OSError(28, "no space left for the run's records")
         self.pos = after
 
@@ -191,7 +185,7 @@ class _Stream:
         try:
             if buffer is not None:
                 buffer[:SLOT] = header
-            elif os.write(fd, header) != SLOT:
+            elif os.pwrite(fd, header, 0) != SLOT:
                 raise OSError(28, "no space left for the run's records")
         except OSError:
             os.close(fd)
@@ -266,6 +260,7 @@ class Writer:
         self._name = stream
         self._on_trouble = on_trouble
         self._streams: Dict[int, _Stream] = {}
+        self._spare: List[_Stream] = []
         self._retry_at = 0.0
         self._told = False
         self._reported = 0
@@ -286,10 +281,12 @@ class Writer:
             except Exception:
                 self._slow(name, step, value, now)
                 continue
+            crc = _crc(body, SEED)
             pos = stream.pos
             if pos < stream.end:
+                # No call between the two: a signal handler that logs, or raises, runs before or after them.
                 stream.pos = pos + SLOT
-                _scalar_commit(stream.buffer, pos, body, _crc(body, SEED))
+                _scalar_commit(stream.buffer, pos, body, crc)
             else:
                 self._slow(name, step, value, now)
 
@@ -323,7 +320,7 @@ class Writer:
         if self.dropped > self._reported:
             count, self._reported = self.dropped - self._reported, self.dropped
             self.note({"k": "left_out", "what": "%d records" % count, "why": "they could not be written"})
-        self._streams = {}
+        self._streams, self._spare = {}, []
 
     def _first(self, values: Mapping[str, Any], step: Any, now: int) -> None:
         try:
@@ -339,6 +336,8 @@ class Writer:
         try:
             number = _number(value)
             whole = step if type(step) is int else int(step)
+            if not isinstance(key, (str, tuple)):
+                raise TypeError("a name is a text")
             _scalar_body(0, whole, number, now)
         except Exception as exc:
             self._drop("%r is no point: value %.80r, step %.80r (%s)" % (key, value, step, exc))
@@ -354,20 +353,32 @@ class Writer:
         if self._retry_at and time.monotonic() < self._retry_at:
             self.dropped += 1
             return
+        # Taken out meanwhile: a signal handler or a finalizer that logs in between gets another stream. And after a
+        # fork in there the child must not find this one again, hence the names for both collections.
+        streams, spare, ident = self._streams, self._spare, get_ident()
+        stream = streams.pop(ident, None)
         try:
-            put(self._stream())
+            if stream is None:
+                stream = self._open(spare)
+            put(stream)
             self._retry_at = 0.0
         except Exception as exc:
-            self._retry_at = time.monotonic() + RETRY_S
+            if isinstance(exc, OSError):
+                self._retry_at = time.monotonic() + RETRY_S
             self._drop("the run's records cannot be written: %s" % exc)
+        finally:
+            if stream is not None:
+                other = streams.get(ident)
+                streams[ident] = stream
+                if other is not None:
+                    spare.append(other)
 
-    def _stream(self) -> _Stream:
-        ident = get_ident()
-        stream = self._streams.get(ident)
-        if stream is None:
+    def _open(self, spare: List[_Stream]) -> _Stream:
+        try:
+            return spare.pop()
+        except IndexError:
             name = self._name or "%d-%d" % (os.getpid(), get_native_id())
-            stream = self._streams[ident] = _Stream(os.path.join(self.folder, "spool"), name)
-        return stream
+            return _Stream(os.path.join(self.folder, "spool"), name)
 
     def _drop(self, why: str) -> None:
         self.dropped += 1
@@ -403,7 +414,7 @@ _writers: List[Writer] = []
 def _forget() -> None:
     """In a forked child: the streams are the parent's."""
     for writer in _writers:
-        writer._streams = {}
+        writer._streams, writer._spare = {}, []
 
 
 if hasattr(os, "register_at_fork"):
