@@ -89,7 +89,8 @@ def find_series(task: Json, name: str) -> Json | None:
     """The summary in `last_metrics` that a name means."""
     metrics: Json = task.get("last_metrics") or {}
     parts = name.split("/")
-    for cut in range(1, len(parts)):
+    # Our own captures split at the last slash; other clients wherever they like.
+    for cut in range(len(parts) - 1, 0, -1):
         variants = metrics.get(name_key("/".join(parts[:cut])), {})
         found: Json | None = variants.get(name_key("/".join(parts[cut:])))
         if found is not None:
