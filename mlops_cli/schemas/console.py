@@ -13,6 +13,17 @@ def read_text(raw: bytes) -> str:
     return raw.decode("utf-8", "replace")
 
 
+def unfinished(raw: bytes) -> int:
+    """How many bytes at the end belong to a UTF-8 character whose rest is still to come."""
+    for back in range(1, min(3, len(raw)) + 1):
+        byte = raw[-back]
+        if byte & 0xC0 == 0x80:
+            continue
+        needs = 2 if byte & 0xE0 == 0xC0 else 3 if byte & 0xF0 == 0xE0 else 4 if byte & 0xF8 == 0xF0 else 1
+        return back if needs > back else 0
+    return 0
+
+
 def fold(text: str) -> str:
     """Each line in its last state: what follows a carriage return is written over what stood there.
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mlops_cli.server.db.migrate import STEPS, statements
 from mlops_cli.server.db.sqlite import Database
-from mlops_cli.server.series.chunks import CHUNK
+from mlops_cli.server.series.chunks import CHUNK, in_order
 from mlops_cli.server.series.columns import Points
 from mlops_cli.server.store import points as store
 
@@ -36,7 +36,9 @@ def add_series(connection, number):
 
 
 def points_of(rows):
-    return Points(array("q", [r[0] for r in rows]), array("d", [r[1] for r in rows]), array("q", [r[2] for r in rows]))
+    return in_order(
+        Points(array("q", [r[0] for r in rows]), array("d", [r[1] for r in rows]), array("q", [r[2] for r in rows]))
+    )
 
 
 def read(connection, series=1, after=None):

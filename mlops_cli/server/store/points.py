@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from functools import reduce
 
-from ..series.chunks import CHUNK, NAN, Summary, combine, cut, in_order, merge, summarize
+from ..series.chunks import CHUNK, NAN, Summary, combine, cut, merge, summarize
 from ..series.columns import Points, decode, encode
 
 _LEAST, _MOST = -(1 << 63), (1 << 63) - 1
@@ -18,9 +18,8 @@ _INSERT = f"INSERT INTO chunks (series, {_COLUMNS}, data) VALUES ({', '.join('?'
 def append(connection: sqlite3.Connection, series: int, points: Points) -> Summary:
     """Stores the points, where a step that is there already gets the new value; returns the summary of what came.
 
-    Must run inside a transaction. `points` must not be empty.
+    Must run inside a transaction. `points` must be in order and not empty.
     """
-    points = in_order(points)
     tail = connection.execute(
         "SELECT first_step, last_step, size FROM chunks WHERE series = ? ORDER BY first_step DESC LIMIT 1",
         (series,),

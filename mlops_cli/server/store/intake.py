@@ -1,0 +1,172 @@
+"""Sorts a batch of API events by task and kind, and counts by text those that cannot be stored. Pure."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from hashlib import md5
+from typing import Any, NamedTuple
+
+from ...schemas.events import LOG, SCALAR, TYPES, VECTOR
+from ..series.columns import Points
+from .console import EVENT, Entry
+
+Event = Mapping[str, Any]
+
+_COMMON = frozenset({
+    "type", "task", "model", "iter", "metric", "variant", "timestamp", "ts", "worker",
+    "allow_locked", "model_event", "method", "x_axis_label",
+})  # fmt: skip
+_OF_LOG = frozenset({"msg", "level"})
+_INT64 = 1 << 63
+
+
+class Document(NamedTuple):
+    """A plot, image or vector; `id` is the API's identity of it, `body` its other fields."""
+
+    type: str
+    id: str
+    metric: str
+    variant: str
+    iter: int
+    timestamp: int
+    worker: str
+    body: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Column:
+    """The points of one series in the order in which they came."""
+
+    points: Points
+    worker: str = ""
+    x_axis_label: str | None = None
+
+
+@dataclass(slots=True)
+class Share:
+    """What one batch brings for one task (or model)."""
+
+    scalars: dict[tuple[str, str], Column] = field(default_factory=dict)
+    documents: list[Document] = field(default_factory=list)
+    logs: list[Entry] = field(default_factory=list)
+    size: int = 0
+
+
+class Owner(NamedTuple):
+    """Whose events: a task's or a model's, and whether they are welcome after it was published."""
+
+    id: str
+    is_model: bool
+    allow_locked: bool
+
+
+@dataclass(slots=True)
+class Intake:
+    shares: dict[Owner, Share] = field(default_factory=dict)
+    errors: Counter[str] = field(default_factory=Counter)
+
+
+def sort(events: Iterable[Any], *, worker: str, now_ms: int) -> Intake:
+    """The events of a batch by owner. `worker` and `now_ms` stand in where an event names none."""
+    intake = Intake()
+    for event in events:
+        try:
+            _take(intake, event, worker, now_ms)
+        except ValueError as exc:
+            intake.errors[str(exc)] += 1
+    return intake
+
+
+def clean(text: object) -> str:
+    """Text that can be stored: lone surrogates, which JSON allows, become question marks."""
+    found = text if isinstance(text, str) else "" if text is None else str(text)
+    try:
+        found.encode()
+    except UnicodeEncodeError:
+        return found.encode("utf-8", "replace").decode()
+    return found
+
+
+def whole(value: object, name: str) -> int:
+    """A 64-bit integer. Raises ValueError with a text to count."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if not isinstance(value, int):
+        raise ValueError(f"{name} is not an integer")  # noqa: TRY004 - a text to count, like the others
+    if not -_INT64 <= value < _INT64:
+        raise ValueError(f"{name} does not fit 64 bits")
+    return int(value)
+
+
+def number(value: object) -> float:
+    """A float64; the texts `NaN`, `Infinity`, `-Infinity` are numbers too. Raises ValueError with a text to count."""
+    if isinstance(value, str) and value in ("NaN", "Infinity", "-Infinity"):
+        return float(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError("value is not a number")  # noqa: TRY004 - a text to count, like the others
+    try:
+        return float(value)
+    except OverflowError as exc:
+        raise ValueError("value is too large for a float") from exc
+
+
+def identity(task: str, event: Event) -> str:
+    """The MD5 of the parts that are present: events with the same parts overwrite each other."""
+    parts = (task, event.get("iter"), event.get("metric"), event.get("variant"), event.get("key"))
+    text = "-".join(str(part) for part in parts if part not in (None, ""))
+    return md5(text.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()
+
+
+def _take(intake: Intake, event: Any, worker: str, now_ms: int) -> None:
+    if not isinstance(event, dict):
+        raise ValueError("event is not an object")  # noqa: TRY004 - a text to count, like the others
+    kind = str(event.get("type") or "").replace(" ", "_")
+    if kind not in TYPES:
+        raise ValueError(f"unknown event type: {kind}" if kind else "event has no type")
+    is_model = bool(event.get("model_event"))
+    task = event.get("task") or (event.get("model") if is_model else None)
+    if not task or not isinstance(task, str):
+        raise ValueError("event has no task")
+    if is_model and kind == LOG:
+        raise ValueError("log events are not kept for models")
+    timestamp = event.get("timestamp", event.get("ts"))
+    timestamp = now_ms if timestamp is None else whole(timestamp, "timestamp")
+    iteration = whole(event.get("iter") or 0, "iter")
+    worker = clean(event.get("worker") or worker)
+    owner = Owner(clean(task), is_model, bool(event.get("allow_locked")))
+    value = number(event.get("value")) if kind == SCALAR else 0.0
+    share = intake.shares.setdefault(owner, Share())
+    share.size += 1
+    if kind == SCALAR:
+        _add_point(share, event, iteration, value, timestamp, worker)
+    elif kind == LOG:
+        extra = {key: item for key, item in event.items() if key not in _COMMON and key not in _OF_LOG}
+        extra.update({key: event[key] for key in ("metric", "variant", "iter") if event.get(key) is not None})
+        raw = clean(event.get("msg")).encode()
+        share.logs.append(Entry(timestamp, clean(event.get("level")), worker, raw, EVENT, extra or None))
+    else:
+        share.documents.append(_document(owner.id, kind, event, iteration, timestamp, worker))
+
+
+def _add_point(share: Share, event: Event, iteration: int, value: float, timestamp: int, worker: str) -> None:
+    key = (clean(event.get("metric")), clean(event.get("variant")))
+    column = share.scalars.get(key)
+    if column is None:
+        column = share.scalars[key] = Column(Points(array("q"), array("d"), array("q")))
+    column.points.steps.append(iteration)
+    column.points.values.append(value)
+    column.points.times.append(timestamp)
+    column.worker = worker
+    if event.get("x_axis_label"):
+        column.x_axis_label = clean(event["x_axis_label"])
+
+
+def _document(task: str, kind: str, event: Event, iteration: int, timestamp: int, worker: str) -> Document:
+    body = {key: value for key, value in event.items() if key not in _COMMON}
+    if kind == VECTOR and "values" in body:  # the older name
+        body["value"] = body.pop("values")
+    metric, variant = clean(event.get("metric")), clean(event.get("variant"))
+    return Document(kind, identity(task, event), metric, variant, iteration, timestamp, worker, body)
