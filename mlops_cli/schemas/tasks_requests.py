@@ -176,7 +176,6 @@ class TaskReset(TaskStatus):
 
 
 class TaskDelete(TaskStatus):
-    move_to_trash: bool | None = None
     return_file_urls: bool | None = None
     delete_output_models: bool | None = None
     delete_external_artifacts: bool | None = None
@@ -211,7 +210,6 @@ class TaskManyReset(TaskMany):
 
 
 class TaskManyDelete(TaskMany):
-    move_to_trash: bool | None = None
     return_file_urls: bool | None = None
     delete_output_models: bool | None = None
     delete_external_artifacts: bool | None = None

@@ -7,10 +7,12 @@ from pathlib import Path
 
 from ...errors import Refused
 
-NETWORK = frozenset(
-    "nfs nfs4 cifs smb smb2 smb3 smbfs ncpfs afs ceph lustre gpfs beegfs glusterfs pvfs2 orangefs 9p afp davfs "
-    "panfs wekafs vboxsf prl_fs acfs".split()
-)
+# fmt: off
+NETWORK = frozenset({
+    "nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "ncpfs", "afs", "ceph", "lustre", "gpfs",
+    "beegfs", "glusterfs", "pvfs2", "orangefs", "9p", "afp", "davfs", "panfs", "wekafs", "vboxsf", "prl_fs", "acfs",
+})
+# fmt: on
 """Kernel file systems whose shared memory is not shared between machines (or, 9p and vboxsf, not at all)."""
 
 FUSE_LOCAL = frozenset(

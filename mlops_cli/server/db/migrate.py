@@ -62,21 +62,20 @@ def statements(script: str) -> Iterator[str]:
 def live_runs(runs: Path) -> list[str]:
     """The runs whose supervisor lives: those marked live whose lock is held."""
     try:
-        names = os.listdir(runs / "live")
+        names = [entry.name for entry in (runs / "live").iterdir()]
     except OSError:
         return []
     return sorted(name for name in names if _is_held(runs / name / "lock"))
 
 
 def _steps() -> list[tuple[int, Path]]:
-    names = [name for name in os.listdir(STEPS) if name.endswith(".sql")]
-    return sorted((int(name.split("_", 1)[0]), STEPS / name) for name in names)
+    return sorted((int(path.name.split("_", 1)[0]), path) for path in STEPS.glob("*.sql"))
 
 
 def _accept_newer(db: Database, meta: dict[str, str], ours: int) -> dict[str, str]:
     if ours < int(meta.get("oldest_reader", meta["version"])):
         raise Conflict(
-            f"the store was made by a newer mlops (store version {meta['version']}, this program knows {ours}): {db.path}",
+            f"the store was made by a newer mlops (version {meta['version']}, this program knows {ours}): {db.path}",
             hint="upgrade with `pip install -U mlops_cli`, or choose another folder with MLOPS_HOME",
         )
     db.is_read_only = ours < int(meta.get("oldest_writer", meta["version"]))

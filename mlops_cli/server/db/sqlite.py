@@ -10,13 +10,14 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from ...errors import Busy, Conflict, Denied, InvalidInput, MlopsError, Unreachable
 
 BUSY_S = 10.0
 """How long a writer waits for another writer before it says so."""
 
-SqlFunction = tuple[int, Callable[..., object]]
+SqlFunction = tuple[int, Callable[..., Any]]
 
 
 class Database:
@@ -62,7 +63,7 @@ class Database:
         try:
             yield connection
         finally:
-            if connection.in_transaction:
+            if _is_open(connection):
                 connection.execute("COMMIT")
 
     @contextmanager
@@ -87,7 +88,7 @@ class Database:
                 connection.execute("COMMIT")
             except BaseException:
                 # After an error such as a full disk SQLite may have rolled back by itself.
-                if connection.in_transaction:
+                if _is_open(connection):
                     connection.execute("ROLLBACK")
                 raise
 
@@ -127,6 +128,10 @@ class Database:
             for name, (arguments, function) in self._functions.items():
                 connection.create_function(name, arguments, function, deterministic=True)
         return connection
+
+
+def _is_open(connection: sqlite3.Connection) -> bool:
+    return connection.in_transaction
 
 
 def _explain(text: str, path: Path) -> MlopsError:

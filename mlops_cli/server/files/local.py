@@ -40,7 +40,7 @@ class LocalFiles:
     def __init__(self, root: Path) -> None:
         self.root = root
         # As text: it is compared with every URI on the way in and out.
-        self._prefix = "file://" + quote(os.path.abspath(root)) + "/"
+        self._prefix = "file://" + quote(str(root.absolute())) + "/"
 
     def put(self, source: Path, name: str = "", *, link: bool = False) -> StoredFile:
         """Stores a copy of `source`: a reflink where the file system can, else a copy; with `link`, a hard link first.

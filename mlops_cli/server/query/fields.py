@@ -81,12 +81,12 @@ class Target:
         """That the value, or some element, fulfils the condition."""
         if not self.each:
             return condition(self.sql)
-        return f"EXISTS (SELECT 1 FROM {self.each} WHERE {condition(self.sql)})"
+        return f"EXISTS (SELECT 1 FROM {self.each} WHERE {condition(self.sql)})"  # noqa: S608
 
     @property
     def is_missing(self) -> str:
         if self.each:
-            return f"NOT EXISTS (SELECT 1 FROM {self.each})"
+            return f"NOT EXISTS (SELECT 1 FROM {self.each})"  # noqa: S608
         return f"({self.sql} IS NULL OR {self.sql} = '')"
 
 

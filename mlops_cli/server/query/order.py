@@ -58,7 +58,7 @@ def _terms(scope: Scope, name: str) -> list[str]:
     target = scope.target(name.removeprefix("-"))
     if target.each:
         target = scope.target(name.removeprefix("-").split(".")[0]) if "." not in name else target
-        sql = f"(SELECT min({target.sql}) FROM {target.each})"
+        sql = f"(SELECT min({target.sql}) FROM {target.each})"  # noqa: S608
         return [f"{sql} {direction} NULLS LAST"]
     if target.is_json:
         # Numbers first, then texts, then what is missing; both ways round.

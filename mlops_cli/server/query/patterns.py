@@ -1,14 +1,15 @@
 """Regular expressions of queries, with a guard, and the Python functions that our SQL calls.
 
 A pattern is Python's, searched, case-sensitive. Python cannot interrupt a match, so what may take exponential time is
-refused before it runs: patterns over 4096 characters, an open repeat (`+`, `*`, `{1,50}`) inside another, more than 6 of
-them; and only the first 20,000 characters of a text are searched. What remains is polynomial in the length of a name.
+refused before it runs: patterns over 4096 characters, an open repeat (`+`, `*`, `{1,50}`) inside another, more than 6
+of them; and only the first 20,000 characters of a text are searched. What remains is polynomial.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -63,7 +64,7 @@ def number(value: Any) -> float | None:
         found = float(value)
     except (TypeError, ValueError):
         return None
-    return None if found != found else found  # noqa: PLR0124 - NaN
+    return None if found != found else found  # NaN
 
 
 def inside(document: str | None, keys: str) -> Any:
@@ -74,7 +75,7 @@ def inside(document: str | None, keys: str) -> Any:
     return json.dumps(found, ensure_ascii=False) if isinstance(found, (dict, list)) else found
 
 
-FUNCTIONS = {
+FUNCTIONS: dict[str, tuple[int, Callable[..., Any]]] = {
     "mlops_search": (2, search),
     "mlops_search_any_case": (2, search_any_case),
     "mlops_number": (1, number),

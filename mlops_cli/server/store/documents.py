@@ -1,4 +1,4 @@
-"""Reading and writing documents of any collection: rows to JSON objects and back. What they mean is decided by the nouns."""
+"""Reading and writing documents of any collection: rows to JSON objects and back. The nouns decide what they mean."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import InvalidInput, NotFound
 from ..query import order as ordering
-from ..query.fields import BOOLEAN, INTEGER, LIST, METRIC_FIELDS, OBJECT, TEXT, Collection, Scope
+from ..query.fields import BOOLEAN, LIST, METRIC_FIELDS, OBJECT, TEXT, Collection, Scope
 from ..query.projection import Projection, Tree, project
 from ..query.where import conditions
 

@@ -1,4 +1,4 @@
-"""Projects: a tree of full names, made with their parents, renamed with their children. Deleting is in `project_delete`."""
+"""Projects: a tree of full names, made with their parents, renamed with their children. See also `project_delete`."""
 
 from __future__ import annotations
 
@@ -28,6 +28,22 @@ def create(store: Store, request: Document, caller: Caller) -> str:
         return project_id
 
 
+def query(store: Store, body: Document) -> tuple[Document, list[str]]:
+    """What a query of projects means: `parent` is anywhere below, unless `shallow_search` says directly below."""
+    if body.get("shallow_search"):
+        return body, ([] if body.get("parent") else ["t.parent IS NULL"])
+    parent = body.get("parent")
+    wanted = parent if isinstance(parent, list) else [parent]
+    plain = [value for value in wanted if isinstance(value, str) and not value.startswith(("-", "__$"))]
+    if not plain:
+        return body, []
+    with store.db.read() as connection:
+        below = descendants(connection, plain)
+    at = wanted.index(plain[0]) + 1
+    more = [project_id for project_id in below if project_id not in plain]
+    return {**body, "parent": [*wanted[:at], *more, *wanted[at:]]}, []
+
+
 def find_or_make(connection: sqlite3.Connection, name: str, caller: Caller) -> str:
     name = full_name(name)
     return find(connection, name) or _make(connection, name, caller)
@@ -49,7 +65,7 @@ def find(connection: sqlite3.Connection, name: str) -> str | None:
     return row["id"] if row else None
 
 
-def update(store: Store, request: Document, caller: Caller) -> Document:
+def update(store: Store, request: Document) -> Document:
     """Sets fields; a new name may differ in its last segment only, and moves the names of all below."""
     fields = _plain_fields(request)
     with store.db.write() as connection:

@@ -1,9 +1,9 @@
-"""The `_ex` lists: references answered as objects with chosen fields of what they refer to; and widening by sub-projects."""
+"""The `_ex` lists, whose references are objects with chosen fields of what they refer to; widening by sub-projects."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..query.collections import MODELS, PROJECTS, TASKS, USERS
@@ -26,11 +26,13 @@ REFERENCES: dict[str, dict[str, Collection | None]] = {
 }
 
 
-def find_joined(store: Store, collection: Collection, body: Document) -> tuple[list[Document], str]:
+def find_joined(
+    store: Store, collection: Collection, body: Document, extra: Sequence[str] = ()
+) -> tuple[list[Document], str]:
     """As `documents.find`, with each reference as `{id, ...}`."""
     known = REFERENCES[collection.noun]
     fields, wanted = _split(known, body.get("only_fields") or body.get("projection"))
-    documents, scroll_id = find(store, collection, {**body, "only_fields": fields, "projection": None})
+    documents, scroll_id = find(store, collection, {**body, "only_fields": fields, "projection": None}, extra)
     for path, target in known.items():
         places = [place for document in documents for place in _places(document, path.split("."))]
         found = _lookup(store, path, target, {str(holder[key]) for holder, key in places}, wanted.get(path, set()))
@@ -62,7 +64,8 @@ def _split(known: dict[str, Collection | None], only_fields: Any) -> tuple[Any, 
     """`project.name` asks for `project`, joined with `name`."""
     if not isinstance(only_fields, list):
         return only_fields, {}
-    fields, wanted = [], {}
+    fields: list[Any] = []
+    wanted: dict[str, set[str]] = {}
     for name in only_fields:
         path = next((path for path in known if isinstance(name, str) and name.startswith(f"{path}.")), None)
         fields.append(path or name)

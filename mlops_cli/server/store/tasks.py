@@ -10,7 +10,7 @@ from ...schemas.status import CREATED, IN_PROGRESS
 from ..query import dates
 from ..query.collections import TASKS
 from . import projects, task_fields
-from .documents import Document, change, insert, relative, stored
+from .documents import Document, absolute, change, insert, relative, stored
 from .store import Caller, Store, new_id
 from .task_status import moved
 
@@ -101,7 +101,7 @@ def save(store: Store, connection: sqlite3.Connection, seq: int, fields: Documen
     now = dates.now()
     fields = {**fields, "last_change": now, "last_update": now, "last_changed_by": caller.user}
     change(connection, TASKS, seq, relative(store, {**fields, **_run_id(fields)}))
-    return fields
+    return absolute(store, fields)
 
 
 def ping(store: Store, task_id: str) -> None:
@@ -179,7 +179,7 @@ def _merge(old: Document, fields: Document) -> None:
         if key in fields:
             fields[key] = {**(old[key] or {}), **fields[key]}
     if parameters:
-        known = fields.get("hyperparams", old["hyperparams"])
+        known = fields["hyperparams"] if "hyperparams" in fields else old["hyperparams"]
         fields["hyperparams"] = task_fields.legacy_parameters(known, parameters)
 
 

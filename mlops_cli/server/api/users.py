@@ -1,0 +1,23 @@
+"""The users service."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..store import users
+from ..store.store import Caller, Store
+
+Body = dict[str, Any]
+
+
+def get_current_user(store: Store, body: Body, caller: Caller) -> Body:
+    return {"user": users.get_user(store, caller.user, caller), "settings": {}, "getting_started": None}
+
+
+def get_all(store: Store, body: Body, caller: Caller) -> Body:
+    found, scroll_id = users.find_users(store, body, caller)
+    return {"users": found, "scroll_id": scroll_id} if scroll_id else {"users": found}
+
+
+def get_by_id(store: Store, body: Body, caller: Caller) -> Body:
+    return {"user": users.get_user(store, body.get("user"), caller, body.get("only_fields"))}
