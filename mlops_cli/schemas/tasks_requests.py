@@ -121,6 +121,27 @@ class TaskCreate(TaskFields, kw_only=True):
     type: str
 
 
+class TaskRestore(TaskCreate, kw_only=True):
+    """Ours: a whole exported document, with what only the store itself sets."""
+
+    id: str
+    status: str | None = None
+    status_reason: str | None = None
+    status_message: str | None = None
+    status_changed: str | None = None
+    user: str | None = None
+    created: str | None = None
+    started: str | None = None
+    completed: str | None = None
+    published: str | None = None
+    last_update: str | None = None
+    last_change: str | None = None
+    last_worker: str | None = None
+    last_worker_report: str | None = None
+    active_duration: int | None = None
+    last_iteration: int | None = None
+
+
 class TaskEdit(TaskFields, kw_only=True):
     task: str
     force: bool | None = None

@@ -93,6 +93,7 @@ ENDPOINTS: dict[str, Endpoint] = {
         edit_runtime="TaskEditRuntime",
         get_types="Projects",
     ),
+    **_table("tasks", "task_restore", restore_begin="TaskRestore", restore_finish="TaskRestore"),
     **_table(
         "projects",
         "projects",

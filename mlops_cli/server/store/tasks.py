@@ -51,7 +51,7 @@ def add(store: Store, connection: sqlite3.Connection, document: Document, caller
         "last_update": now,
         "last_change": now,
         "last_changed_by": caller.user,
-        **_run_id(document),
+        **run_id(document),
     }
     insert(connection, TASKS, relative(store, fields))
     projects.touch(connection, fields.get("project"), now)
@@ -100,7 +100,7 @@ def save(store: Store, connection: sqlite3.Connection, seq: int, fields: Documen
     """Stores changed fields and when they changed; returns them all as an answer shows them."""
     now = dates.now()
     fields = {**fields, "last_change": now, "last_update": now, "last_changed_by": caller.user}
-    change(connection, TASKS, seq, relative(store, {**fields, **_run_id(fields)}))
+    change(connection, TASKS, seq, relative(store, {**fields, **run_id(fields)}))
     return absolute(store, fields)
 
 
@@ -164,11 +164,12 @@ def check_references(connection: sqlite3.Connection, fields: Document) -> None:
             raise InvalidInput(f"Invalid value: no such {table[:-1]}: id={document_id}", subcode=16)
 
 
-def _run_id(fields: Document) -> Document:
+def run_id(fields: Document) -> Document:
+    """The run that `runtime` names, in the column by which it is found."""
     if "runtime" not in fields:
         return {}
-    run_id = (fields["runtime"] or {}).get("mlops_run")
-    return {"run_id": run_id if isinstance(run_id, str) else None}
+    found = (fields["runtime"] or {}).get("mlops_run")
+    return {"run_id": found if isinstance(found, str) else None}
 
 
 def _merge(old: Document, fields: Document) -> None:
