@@ -13,7 +13,10 @@ TAPS: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "safetensors": (("safetensors",), "files written by safetensors"),
     "h5py": (("h5py._hl.files",), "HDF5 files"),
-    "torch": (("torch.serialization", "torch.jit._script", "torch.export"), "torch.save, TorchScript and exported programs"),
+    "torch": (
+        ("torch.serialization", "torch.jit._script", "torch.export"),
+        "torch.save, TorchScript and exported programs",
+    ),
     "tensorflow": (
         (
             "tensorflow.python.saved_model.save",

@@ -1,4 +1,4 @@
-"""The one way from a tap to the spool, and the guard around every tap: no error of ours reaches the person's program."""
+"""The one way from a tap to the spool; no error of ours reaches the person's program."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from _thread import allocate_lock
 # The module `typing` costs some milliseconds, so nothing that runs at the start imports it.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Mapping
 
     from .records import Writer
 
@@ -21,13 +21,14 @@ _writer: Writer | None = None
 _has_warned = False
 _waiting: list[dict[str, Any]] = []
 _turn = allocate_lock()
+_has_turn = False
 
 
 def begin(run_dir: str, *, is_first: bool) -> None:
     global _run_dir, is_main
     _run_dir, is_main = run_dir, is_first
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=_after_fork)
+        os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_in_child)
 
 
 def note(record: dict[str, Any]) -> None:
@@ -72,16 +73,30 @@ def _open() -> Writer:
     from . import records
 
     class OneStream(records.Writer):
-        def _stream(self) -> Any:
-            if 0 not in self._streams:
-                self._streams[0] = records._Stream(os.path.join(self.folder, "spool"), "%d-hook" % os.getpid())
-            return self._streams[0]
+        def note(self, note: Mapping[str, Any]) -> None:
+            super().note(note)
+            # Given back, for whichever thread comes next.
+            self._spare += self._streams.values()
+            self._streams.clear()
 
-    return OneStream(_run_dir)
+    return OneStream(_run_dir, "%d-hook" % os.getpid())
+
+
+def _before_fork() -> None:
+    """Let whoever is writing finish: a child forked in the midst of its import would wait for that import for ever."""
+    global _has_turn
+    # Bounded, since a signal handler may fork while it interrupts the very thread that writes.
+    _has_turn = _turn.acquire(True, 1.0)
 
 
 def _after_fork() -> None:
-    """In the child: another thread's turn, and what it would have written, stayed with the parent."""
+    if _has_turn:
+        _turn.release()
+
+
+def _in_child() -> None:
+    """What other threads would have written stayed with the parent. A child of an unfinished turn notes nothing."""
     global _turn
-    _turn = allocate_lock()
     _waiting.clear()
+    if _has_turn:
+        _turn = allocate_lock()

@@ -1,16 +1,16 @@
-"""Turns option values into the parameters of the tracking API: text and a type word each, and notes them as one record."""
+"""Turns option values into the parameters of the tracking API, text and a type word each, and notes them."""
 
 from __future__ import annotations
 
-import json
 import os
-from typing import Any, Callable, Iterable
 
 from . import notes
 
-_LONGEST = 64 * 1024
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Iterable
 
-Row = tuple  # (name, value, default, help), or with a fifth: where the value came from
+_LONGEST = 64 * 1024
 
 
 def send(note: Callable[[dict[str, Any]], None], section: str, source: str, rows: Iterable[Any]) -> None:
@@ -33,12 +33,15 @@ def as_text(value: Any) -> tuple[str, str]:
     """The API keeps every value as text with a type word; None is empty text without a type."""
     if value is None:
         return "", ""
-    if isinstance(value, (bool, float)):
-        return repr(value), type(value).__name__ if type(value) in (bool, float) else "float"
-    if isinstance(value, int) and not _is_enum(value):
-        return _digits(value), "int"
+    if isinstance(value, bool):
+        return repr(value), "bool"
     if _is_enum(value):
         return as_text(value.value)
+    if isinstance(value, float):
+        # Of the base class: numpy's float64 is a float that prints itself as a call.
+        return float.__repr__(value), "float"
+    if isinstance(value, int):
+        return _digits(value), "int"
     if isinstance(value, str):
         return _clean(value), "str"
     if isinstance(value, bytes):
@@ -78,6 +81,8 @@ def _digits(value: int) -> str:
 
 
 def _json(value: Any) -> str:
+    import json  # some milliseconds, and few programs have lists among their options
+
     try:
         return _clean(json.dumps(value, default=lambda item: as_text(item)[0], ensure_ascii=False))
     except (TypeError, ValueError, RecursionError):

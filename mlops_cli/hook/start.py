@@ -7,9 +7,10 @@ import sys
 
 from . import catalogue, interpreter, notes
 
-# Programs that only find another interpreter and start it there: their own packages and options say nothing about the run.
+# Programs that only find another interpreter and start it there: their own packages and options say nothing.
 FORWARDERS = frozenset(
-    "conda mamba micromamba poetry pipenv hatch pdm rye tox nox pipx pip pip3 virtualenv pre-commit ensurepip venv".split()
+    "conda mamba micromamba poetry pipenv hatch pdm rye tox nox pipx pip pip3"
+    " virtualenv pre-commit ensurepip venv".split()
 )
 
 

@@ -1,7 +1,7 @@
 """Wakes a tap right after its target module was imported, by a finder that finds nothing itself.
 
-The real finders are asked, and the loader they return gets one extra step; module, spec and loader stay the originals, so
-introspection sees no difference. A mere `find_spec` ("is torch there?") wakes nothing.
+The real finders are asked, and the loader they return gets one extra step; module, spec and loader stay the originals,
+so introspection sees no difference. A mere `find_spec` ("is torch there?") wakes nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def install(table: dict[str, str], extra: list[str], note: Note) -> None:
         wakers.setdefault(target, []).append(_waker(tap, note))
     for path in extra:
         _add_extra(path, wakers, note)
-    sys.meta_path.insert(0, Finder(wakers))  # type: ignore[arg-type]
+    sys.meta_path.insert(0, Finder(wakers))
     for target in list(wakers):
         # Imported before us, by a .pth file or the person's sitecustomize.
         if target in sys.modules:
@@ -98,12 +98,12 @@ def _waker(tap: str, note: Note) -> Callable[[Any], None]:
 def _add_extra(path: str, wakers: dict[str, list[Callable[[Any], None]]], note: Note) -> None:
     """A tap file of a plug-in, run by path under a private name; a broken one is told and left out."""
     try:
-        from _frozen_importlib_external import SourceFileLoader  # type: ignore[import-not-found]
+        from _frozen_importlib_external import SourceFileLoader
 
         name = "_mlops_hook_tap_%x" % (hash(path) & 0xFFFFFFFF)
         tap: Any = type(sys)(name)
         tap.__file__ = path
-        exec(SourceFileLoader(name, path).get_code(name), tap.__dict__)  # noqa: S102
+        SourceFileLoader(name, path).exec_module(tap)
         for target in tap.TARGETS:
             wakers.setdefault(target, []).append(lambda module: tap.apply(module, note))
     except Exception as error:

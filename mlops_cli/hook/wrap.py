@@ -1,16 +1,19 @@
-"""The one way in which taps patch: the original runs untouched, and what it was called with is looked at after it succeeded."""
+"""The one way in which taps patch: the original runs untouched, and its call is looked at after it succeeded."""
 
 from __future__ import annotations
 
 import functools
 import os
-from typing import Any, Callable
 
 from . import notes
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable
+
 
 def after(owner: Any, name: str, look: Callable[[tuple[Any, ...], dict[str, Any], Any], None]) -> None:
-    """Replace `owner.name`, when there, by itself followed by `look(args, kwargs, result)`, whose errors stay with us."""
+    """Replace `owner.name`, when there, by itself and then `look(args, kwargs, result)`, whose errors stay with us."""
     original = getattr(owner, name, None)
     if original is None or getattr(original, "_mlops_tapped", False):
         return
@@ -29,7 +32,7 @@ def after(owner: Any, name: str, look: Callable[[tuple[Any, ...], dict[str, Any]
 
 
 def saver(note: Callable[[dict[str, Any]], None], framework: str, by: str, where: tuple[int, str]) -> Any:
-    """A `look` for a function that saves a model to its argument `where` (position and keyword): a path, or a named file."""
+    """A `look` for what saves a model to its argument `where` (position, keyword): a path, or a named file."""
 
     def look(args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
         position, keyword = where
@@ -41,7 +44,7 @@ def saver(note: Callable[[dict[str, Any]], None], framework: str, by: str, where
 
 
 def path_of(target: Any) -> str:
-    """The absolute path behind a path or an open named file; empty when there is none, as for a buffer or a remote address."""
+    """The absolute path behind a path or a named file; empty for what has none: a buffer, a remote address."""
     if not isinstance(target, (str, bytes, os.PathLike)):
         target = getattr(target, "name", None)
     if not isinstance(target, (str, bytes, os.PathLike)):

@@ -1,6 +1,7 @@
-"""Found first on the PYTHONPATH of everything under `mlops run`: steps aside for the person's own sitecustomize, then starts the hook.
+"""First on the PYTHONPATH under `mlops run`: steps aside for the person's own sitecustomize, then starts the hook.
 
-Parses on any Python, and below 3.8 does nothing but step aside. The environment is left alone, so grandchildren find the hook too.
+Parses on any Python, and below 3.8 does nothing but step aside. The environment is left alone, so grandchildren find
+the hook too.
 """
 
 import os
@@ -14,6 +15,8 @@ def _step_aside(folder):
     sys.path_importer_cache.pop(folder, None)
     # The import system wants some module of this name when we are done: theirs, else this one.
     ours = sys.modules.pop("sitecustomize", None)
+    # Python 2 empties a module that nobody refers to, this one in the midst of running; so it refers to itself.
+    globals()["_itself"] = ours
     try:
         __import__("sitecustomize")
     except ImportError as error:

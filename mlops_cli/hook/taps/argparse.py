@@ -1,19 +1,23 @@
-"""Notes the effective options of the program's own argparse parser: its values after parsing, with types, defaults and help."""
+"""Notes the effective options of the program's own argparse parser, with types, defaults and help."""
 
 from __future__ import annotations
 
 import functools
 import sys
-from typing import Any, Callable
 
 from .. import notes, parameters
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable
 
 TARGETS = ("argparse",)
 
 # Launchers and machinery that parse a command line of their own; their options are no parameters of the experiment.
 INTERNAL = frozenset(
-    "torch torchx accelerate deepspeed horovod hydra joblib loky multiprocessing concurrent ray ipykernel IPython jupyter_core"
-    " traitlets coverage pytest _pytest pip setuptools distutils build wheel unittest doctest pdb cProfile timeit triton ninja".split()
+    "torch torchx accelerate deepspeed horovod hydra joblib loky multiprocessing concurrent ray ipykernel IPython"
+    " jupyter_core traitlets coverage pytest _pytest pip setuptools distutils build wheel unittest doctest pdb"
+    " cProfile timeit triton ninja".split()
 )
 
 
@@ -27,7 +31,7 @@ def apply(module: Any, note: Callable[[dict[str, Any]], None]) -> None:
 
 
 class _Calls:
-    """The outermost call in progress, and the parsers that it went through: its own, then those of chosen sub-commands."""
+    """The outermost call in progress, and the parsers it went through: its own, then those of chosen sub-commands."""
 
     def __init__(self, note: Callable[[dict[str, Any]], None]) -> None:
         self._note = note

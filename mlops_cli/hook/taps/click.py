@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import functools
 import sys
-from typing import Any, Callable
 
 from .. import notes, parameters
 from .argparse import INTERNAL
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable
 
 TARGETS = ("click.core", "typer._click.core")
 
 
 def apply(module: Any, note: Callable[[dict[str, Any]], None]) -> None:
-    """make_context is where a command's line is parsed; tapping it keeps us out of the traceback of the command itself."""
+    """make_context parses a command's line; tapping it keeps us out of the traceback of the command itself."""
     # Click before 8.2 has it on a base class of all commands.
     owner = getattr(module, "BaseCommand", None) or module.Command
     for candidate in (module.Command, owner):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+import sys
 
 from .. import wrap
 from . import omegaconf
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable
 
 TARGETS = ("hydra._internal.callbacks",)
 
@@ -15,9 +19,9 @@ def apply(module: Any, note: Callable[[dict[str, Any]], None]) -> None:
 
     def look(args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
         config = kwargs["config"] if "config" in kwargs else args[1]
-        from omegaconf import OmegaConf
+        of = sys.modules["omegaconf"].OmegaConf
 
-        own = OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])
+        own = of.masked_copy(config, [key for key in config if key != "hydra"])
         omegaconf.tell(note, "hydra", own)
 
     wrap.after(module.Callbacks, "on_job_start", look)

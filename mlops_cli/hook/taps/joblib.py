@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
-
 from .. import wrap
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable
 
 TARGETS = ("joblib.numpy_pickle",)
 
-_FRAMEWORKS = {"sklearn": "ScikitLearn", "xgboost": "XGBoost", "lightgbm": "LightGBM", "torch": "PyTorch", "keras": "Keras"}
+_FRAMEWORKS = {
+    "sklearn": "ScikitLearn",
+    "xgboost": "XGBoost",
+    "lightgbm": "LightGBM",
+    "torch": "PyTorch",
+    "keras": "Keras",
+}
 
 
 def apply(module: Any, note: Callable[[dict[str, Any]], None]) -> None:

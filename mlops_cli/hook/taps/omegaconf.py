@@ -1,16 +1,20 @@
-"""Notes the configuration of programs that merge `OmegaConf.from_cli()` into it, and describes OmegaConf objects for Hydra's tap."""
+"""Notes configuration that `OmegaConf.from_cli()` was merged into, and describes OmegaConf objects for Hydra's tap."""
 
 from __future__ import annotations
 
-from typing import Any, Callable
+import sys
 
 from .. import notes, parameters
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable
 
 TARGETS = ("omegaconf.omegaconf",)
 
 
 def apply(module: Any, note: Callable[[dict[str, Any]], None]) -> None:
-    """A merge that takes in the command line's words is the program's configuration; other merges are not ours to judge."""
+    """A merge that takes in the command line's words is the program's configuration; others are not ours to judge."""
     whole = module.OmegaConf
     from_cli, merge = whole.from_cli, whole.merge
     from_line: list[Any] = []
@@ -34,15 +38,15 @@ def apply(module: Any, note: Callable[[dict[str, Any]], None]) -> None:
 def tell(note: Callable[[dict[str, Any]], None], source: str, config: Any) -> None:
     """The values as parameters of the section `Hydra`, and the text as a configuration object."""
     try:
-        from omegaconf import OmegaConf
+        of = sys.modules["omegaconf"].OmegaConf
 
         try:
-            plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)
+            plain = of.to_container(config, resolve=True, throw_on_missing=False)
         except Exception:
             # An interpolation that cannot be resolved yet is kept as it is written.
-            plain = OmegaConf.to_container(config, resolve=False)
+            plain = of.to_container(config, resolve=False)
         parameters.send(note, "Hydra", source, list(_flat(plain, "")))
-        note({"k": "configuration", "name": source, "text": OmegaConf.to_yaml(config), "format": "yaml"})
+        note({"k": "configuration", "name": source, "text": of.to_yaml(config), "format": "yaml"})
     except Exception as error:
         notes.warn(error)
 

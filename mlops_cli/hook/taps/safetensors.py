@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
-
 from .. import wrap
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable
 
 TARGETS = ("safetensors",)
 
 
 def apply(module: Any, note: Callable[[dict[str, Any]], None]) -> None:
-    """The numpy, torch, jax and paddle flavours all end in this function, and take it from here when they are imported."""
+    """The numpy, torch, jax and paddle flavours all end in this function, and take it from here when imported."""
     wrap.after(module, "serialize_file", wrap.saver(note, "safetensors", "safetensors.save_file", (1, "filename")))

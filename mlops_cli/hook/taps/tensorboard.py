@@ -1,11 +1,14 @@
-"""Notes TensorBoard writers whose files the audit hook may not see: with TensorFlow installed they are opened in C++."""
+"""Notes TensorBoard writers whose files the audit hook may not see: with TensorFlow they are opened in C++."""
 
 from __future__ import annotations
 
 import os
-from typing import Any, Callable
 
 from .. import wrap
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable
 
 TARGETS = ("tensorboard.summary.writer.event_file_writer", "tensorflow.python.ops.gen_summary_ops")
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
-
 from .. import wrap
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable
 
 TARGETS = (
     "tensorflow.python.saved_model.save",
