@@ -1,4 +1,4 @@
-"""The child's output on its way to the person: read from the console file or a pty, written to our own stdout and stderr.
+"""The child's output on its way to the person: from the console file or a pty to our own stdout and stderr.
 
 What is shown is what was written, byte by byte; scrubbing happens on the way to the store (`shipping`), not here.
 """
@@ -101,9 +101,9 @@ class Tail:
         """The processes whose stdout or stderr this file is, ourselves excepted."""
         found = []
         wanted = str(self.path.resolve())
-        for name in os.listdir("/proc") if Path("/proc/self/fd").exists() else []:
-            if name.isdigit() and int(name) != os.getpid() and _writes_to(name, wanted):
-                found.append(int(name))
+        for process in Path("/proc").glob("[0-9]*"):
+            if int(process.name) != os.getpid() and _writes_to(process, wanted):
+                found.append(int(process.name))
         return found
 
     def close(self) -> None:
@@ -166,10 +166,10 @@ class PtyOutput:
         return True
 
 
-def _writes_to(pid: str, path: str) -> bool:
+def _writes_to(process: Path, path: str) -> bool:
     for fd in ("1", "2"):
         try:
-            if os.readlink(f"/proc/{pid}/fd/{fd}") == path:
+            if str((process / "fd" / fd).readlink()) == path:
                 return True
         except OSError:
             continue

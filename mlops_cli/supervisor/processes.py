@@ -1,4 +1,4 @@
-"""Which process is meant: a pid alone is reused, so a pid travels with its start time and the boot that it belongs to."""
+"""Which process is meant: a pid alone is reused, so it travels with its start time and the boot it belongs to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The person's terminal: made raw while an interactive child runs on a pty of its own, and put back on every way out."""
+"""The person's terminal: raw while an interactive child runs on a pty of its own, put back on every way out."""
 
 from __future__ import annotations
 

@@ -1,12 +1,13 @@
 """The waiter: a small process that is the child's parent, so that the supervisor's death does not touch the child.
 
-It notes the child in `child.json`, waits, and leaves `exit.json`. It is forked from the young supervisor (no threads yet):
-that costs a millisecond, where a second interpreter would cost ten. It also bears witness of signals: it shares the
-supervisor's process group, so a signal that both got went to the group, and the child has it already.
+It notes the child in `child.json`, waits, and leaves `exit.json`. It is forked from the young supervisor (no threads
+yet): that costs a millisecond, where a second interpreter would cost ten. It also bears witness of signals: it shares
+the supervisor's process group, so a signal that both got went to the group, and the child has it already.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -14,10 +15,11 @@ import select
 import signal
 import termios
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NoReturn, Protocol
 
 from . import processes
+from .launch import Command
 
 FORWARDED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 """What a person or a scheduler may send to us and means for the child."""
@@ -46,6 +48,7 @@ class Waiter:
         self.child_pid = 0
         self.start_error = 0
         self.is_over = False
+        self.exit: tuple[str, int] | None = None
         self._rest = b""
         self._seen: list[int] = []
         self._synced = 0
@@ -105,6 +108,8 @@ class Waiter:
             self.child_pid = value
         elif word == "failed":
             self.start_error = value
+        elif word in ("exited", "killed"):
+            self.exit = (word, value)
         elif word == "seen":
             self._seen.append(value)
         elif word == "sync":
@@ -115,14 +120,14 @@ class Waiter:
 
 
 def start(
-    argv: Sequence[str],
+    command: Command,
     *,
     env: Mapping[str, str],
     stdio: tuple[int, int, int],
     folder: Folder,
     terminal: int | None = None,
 ) -> Waiter:
-    """Start `argv` with these descriptors; with `terminal` (a pty's slave) in a session of its own on that terminal.
+    """Start a command with these descriptors; with `terminal` (a pty's slave) in a session of its own on that terminal.
 
     The caller's BLOCKED signals stay blocked: it installs its handlers and unblocks them.
     """
@@ -130,20 +135,22 @@ def start(
     end, start_of = os.pipe()
     pid = os.fork()
     if pid == 0:
-        _be_waiter(argv, env, stdio, folder, terminal, start_of, mask)
+        _be_waiter(command, env, stdio, folder, terminal, start_of, mask)
     os.close(start_of)
     waiter = Waiter(pid, end)
     waiter.wait_started()
+    if not waiter.child_pid and not waiter.start_error:
+        waiter.start_error = errno.EAGAIN  # no process could be made
     return waiter
 
 
 def unblock() -> None:
-    """Let signals through again after `start`, once the handlers stand."""
+    """Let signals through again after `start`, once the handlers stand (or the start failed)."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, BLOCKED)
 
 
 def _be_waiter(
-    argv: Sequence[str],
+    command: Command,
     env: Mapping[str, str],
     stdio: tuple[int, int, int],
     folder: Folder,
@@ -162,7 +169,7 @@ def _be_waiter(
         child = os.fork()
         if child == 0:
             os.close(open_gate)
-            _be_child(argv, env, stdio, terminal, gate, fail, mask)
+            _be_child(command, env, stdio, terminal, gate, fail, mask)
         os.close(fail)
         _note_child(folder, child)
         # Only now may the child run: a child without its record could never be adopted.
@@ -176,7 +183,7 @@ def _be_waiter(
 
 
 def _be_child(
-    argv: Sequence[str],
+    command: Command,
     env: Mapping[str, str],
     stdio: tuple[int, int, int],
     terminal: int | None,
@@ -197,21 +204,21 @@ def _be_child(
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        _execute(argv, env)
+        _execute(command, env)
     except OSError as exc:
         os.write(fail, str(exc.errno or errno.EIO).encode())
     finally:
         os._exit(127)
 
 
-def _execute(argv: Sequence[str], env: Mapping[str, str]) -> None:
+def _execute(command: Command, env: Mapping[str, str]) -> None:
     try:
-        os.execve(argv[0], argv, dict(env))
+        os.execve(command.program, list(command.words), dict(env))  # noqa: S606
     except OSError as exc:
         if exc.errno != errno.ENOEXEC:
             raise
     # A script without its `#!` line: every shell runs it by itself, so does execvp of the C library.
-    os.execve("/bin/sh", ["/bin/sh", *argv], dict(env))
+    os.execve("/bin/sh", ["/bin/sh", command.program, *command.words[1:]], dict(env))  # noqa: S606
 
 
 def _place(stdio: tuple[int, int, int]) -> None:
@@ -225,7 +232,8 @@ def _note_child(folder: Folder, child: int) -> None:
     noted: dict[str, object] = dict(processes.to_json(processes.identify(child)))
     noted["waiter"] = processes.to_json(processes.identify(os.getpid()))
     noted["started_at"] = time.time()
-    folder.write_json("child.json", noted)
+    with contextlib.suppress(OSError):  # on a full disk nobody could adopt the child, but it runs
+        folder.write_json("child.json", noted)
 
 
 def _keep_only(told: int, terminal: int | None) -> None:
@@ -276,20 +284,23 @@ def _look(child: int, folder: Folder, told: int, supervisor: int) -> bool:
             if os.getppid() == supervisor:
                 os.kill(supervisor, signal.SIGCONT)
         else:
+            killed = os.WIFSIGNALED(status)
+            _tell(told, f"killed {os.WTERMSIG(status)}" if killed else f"exited {os.WEXITSTATUS(status)}")
             _note_exit(folder, status)
             return True
 
 
 def _note_exit(folder: Folder, status: int) -> None:
     killed = os.WIFSIGNALED(status)
-    folder.write_json(
-        "exit.json",
-        {
-            "code": None if killed else os.WEXITSTATUS(status),
-            "signal": os.WTERMSIG(status) if killed else None,
-            "ended_at": time.time(),
-        },
-    )
+    with contextlib.suppress(OSError):
+        folder.write_json(
+            "exit.json",
+            {
+                "code": None if killed else os.WEXITSTATUS(status),
+                "signal": os.WTERMSIG(status) if killed else None,
+                "ended_at": time.time(),
+            },
+        )
 
 
 def _signal_group(child: int, signum: int) -> None:

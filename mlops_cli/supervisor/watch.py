@@ -105,7 +105,7 @@ class Watch:
 
     def _pump(self) -> bool:
         moved = False
-        for source in (*self.wiring.ptys, *self.wiring.tails):
+        for source in self.wiring.sources:
             moved |= source.pump()
         self._pause_s = _FAST_S if moved else min(_SLOW_S, self._pause_s * 1.5)
         return moved
@@ -230,7 +230,7 @@ class Watch:
 
     def _come_back(self) -> None:
         """We were continued: by `fg` (the terminal is ours again), by `bg`, or because the child was."""
-        for word, value in self.waiter.messages():
+        for word, _ in self.waiter.messages():
             if word == "continued":
                 self.is_stopped = False
         if self.wiring.person:
@@ -278,7 +278,7 @@ class Watch:
 
     def _outlive_waiter(self) -> None:
         """A waiter that was killed leaves no word: the child, now somebody else's, is watched until it is gone."""
-        if self.read_json("exit.json") is not None:
+        if self.waiter.exit is not None:
             return
         child = processes.from_json(self.read_json("child.json"))
         while child is not None and child.is_alive():
@@ -294,7 +294,7 @@ class Watch:
         while True:
             moved = self._pump()
             self._mind_broken_pipe()
-            is_waiting = any(source.is_waiting for source in (*self.wiring.ptys, *self.wiring.tails))
+            is_waiting = any(source.is_waiting for source in self.wiring.sources)
             has_writers = any(tail.has_writers() for tail in self.wiring.tails)
             is_late = time.monotonic() > until
             if not moved and not is_waiting and (is_late or not has_writers):
@@ -315,9 +315,10 @@ class Watch:
 
     def _ending(self) -> Ending:
         data = self.read_json("exit.json") or {}
+        how, number = self.waiter.exit or ("", 0)
         return Ending(
-            code=data.get("code"),
-            signal=data.get("signal"),
+            code=number if how == "exited" else data.get("code"),
+            signal=number if how == "killed" else data.get("signal"),
             ended_at=float(data.get("ended_at") or time.time()),
             received=tuple(self.received),
             is_output_closed=self.is_output_closed,

@@ -23,6 +23,10 @@ class Wiring:
     opened: tuple[int, ...] = ()
 
     @property
+    def sources(self) -> list[Tail | PtyOutput]:
+        return [*self.ptys, *self.tails]
+
+    @property
     def is_interactive(self) -> bool:
         return self.controlling is not None
 

@@ -1,0 +1,144 @@
+"""What a run told about itself in notes (parameters, files, models, artifacts), folded into one picture. Pure.
+
+Folding the same note again changes nothing, so a supervisor that takes over folds them all from the beginning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+Json = dict[str, Any]
+Scrub = Callable[[str, str], str]
+"""(name, value) to the value without its secrets."""
+
+MAX_PARAMETERS = 5000
+MAX_VALUE_CHARS = 16_384
+MAX_INPUTS = 200
+MAX_CONFIGURATION_CHARS = 2**20
+GUESSED = "Args"
+"""The section that is guessed from argv until a program tells its effective values."""
+
+KINDS = frozenset(
+    {"params", "configuration", "open", "model", "artifact", "tensorboard", "mark", "left_out", "summary"}
+)
+
+
+@dataclass(slots=True)
+class Collected:
+    """The picture. `changed` names the sections and configurations that were touched since it was last cleared."""
+
+    params: dict[str, dict[str, Json]] = field(default_factory=dict)
+    configuration: dict[str, Json] = field(default_factory=dict)
+    read: dict[str, int | None] = field(default_factory=dict)
+    written: dict[str, None] = field(default_factory=dict)
+    models: dict[str, Json] = field(default_factory=dict)
+    artifacts: dict[str, Json] = field(default_factory=dict)
+    event_files: dict[str, None] = field(default_factory=dict)
+    marks: dict[str, int] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    changed: set[str] = field(default_factory=set)
+    count: int = 0
+
+    def fold(self, note: Mapping[str, Any]) -> None:
+        """Take in one note; what is not as it should be is passed over, since a child may write anything."""
+        kind = note.get("k")
+        if kind not in KINDS:
+            return
+        try:
+            getattr(self, f"_{kind}")(note)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            self.left_out.setdefault(f"a note of kind {kind}", "it is not as it should be")
+
+    def inputs(self, *, before: Callable[[str], bool] = lambda _: True) -> list[str]:
+        """Files that were only read, in the order of their first reading: the run's data."""
+        told = self.models.keys() | self.written.keys()
+        return [path for path in self.read if path not in told and before(path)][:MAX_INPUTS]
+
+    def _params(self, note: Mapping[str, Any]) -> None:
+        section = str(note["section"]) or "General"
+        known = self.params.setdefault(section, {})
+        for name, item in dict(note["items"]).items():
+            if len(known) >= MAX_PARAMETERS and name not in known:
+                self.left_out.setdefault(f"parameters of {section}", f"more than {MAX_PARAMETERS}")
+                break
+            known[str(name)] = dict(item)
+        self.changed.add(section)
+
+    def _configuration(self, note: Mapping[str, Any]) -> None:
+        text = str(note.get("text", ""))
+        if len(text) > MAX_CONFIGURATION_CHARS:
+            self.left_out[f"configuration {note['name']}"] = f"{len(text)} characters are too many"
+            return
+        self.configuration[str(note["name"])] = {"value": text, "type": str(note.get("format") or "")}
+        self.changed.add("configuration")
+
+    def _open(self, note: Mapping[str, Any]) -> None:
+        path = str(note["path"])
+        if str(note.get("mode", "r")).startswith("r"):
+            size = note.get("size")
+            self.read.setdefault(path, int(size) if size is not None else None)
+        else:
+            self.written.setdefault(path)
+
+    def _model(self, note: Mapping[str, Any]) -> None:
+        path = str(note["path"])
+        known = self.models.setdefault(path, {})
+        known.update({key: value for key, value in note.items() if key not in ("k", "path") and value})
+
+    def _artifact(self, note: Mapping[str, Any]) -> None:
+        name = str(note["name"])
+        self.artifacts[name] = {**note, "path": str(note["path"])}
+
+    def _tensorboard(self, note: Mapping[str, Any]) -> None:
+        self.event_files.setdefault(str(note["path"]))
+
+    def _mark(self, note: Mapping[str, Any]) -> None:
+        name = str(note["file"])
+        self.marks[name] = max(int(note["at"]), self.marks.get(name, 0))
+
+    def _summary(self, note: Mapping[str, Any]) -> None:
+        """Values that are no numbers; the shipper makes events of those that are."""
+
+    def _left_out(self, note: Mapping[str, Any]) -> None:
+        self.left_out[str(note["what"])] = str(note["why"])
+
+
+def fold_all(notes: Iterable[Mapping[str, Any]]) -> Collected:
+    collected = Collected()
+    for note in notes:
+        collected.fold(note)
+    return collected
+
+
+def parameter_items(section: str, items: Mapping[str, Json], scrub: Scrub) -> list[Json]:
+    """The API's parameter items of one section: values are text, long ones cut, secrets out."""
+    return [_parameter(section, name, item, scrub) for name, item in items.items()]
+
+
+def _parameter(section: str, name: str, item: Json, scrub: Scrub) -> Json:
+    value = item.get("value")
+    text = "" if value is None else value if isinstance(value, str) else str(value)
+    found: Json = {"section": section, "name": name, "value": scrub(name, text)[:MAX_VALUE_CHARS]}
+    if item.get("type") and value is not None and item["type"] not in ("NoneType", "None"):
+        found["type"] = str(item["type"])
+    words = []
+    if item.get("help"):
+        words.append(str(item["help"])[:2000])
+    if item.get("default") is not None:
+        words.append(f"(default: {scrub(name, str(item['default']))[:500]})")
+    if words:
+        found["description"] = " ".join(words)
+    return found
+
+
+def model_name(path: str, task_name: str, taken: Iterable[str]) -> str:
+    """A short name for a model file of a run: its stem, told apart by its folder where two are alike."""
+    known = set(taken)
+    stem = Path(path).stem or Path(path).name or task_name
+    if stem not in known:
+        return stem
+    beside = f"{Path(path).parent.name}/{stem}"
+    return beside if beside not in known else path

@@ -1,0 +1,66 @@
+"""Feeds the followers (TensorBoard files, printed metrics), and goes on where a dead supervisor's stopped."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from ..follow.follower import Follower, Writer
+from ..follow.printed import PrintedMetrics
+from ..spool.folder import RunFolder
+from .collect import Collected
+from .spec import RunSpec
+
+_STEP_BYTES = 1 << 20
+
+
+class Following:
+    """One run's followers. The spool must have been drained before, so that all marks are known."""
+
+    def __init__(self, folder: RunFolder, spec: RunSpec, writer: Writer, collected: Collected) -> None:
+        self._writer = writer
+        self._collected = collected
+        self._console = [str(folder.console / name) for name in ("out", "err")]
+        printed = PrintedMetrics(spec.patterns) if spec.printed or spec.patterns else None
+        marks = {name: at for name, at in collected.marks.items() if name not in self._console}
+        # A pattern without a step counts its matches: only from the beginning are they the same again.
+        self._read = {name: 0 if spec.patterns else collected.marks.get(name, 0) for name in self._console}
+        self._follower = Follower(
+            writer,
+            folders=[Path(spec.cwd)],
+            files=folder.files,
+            since=spec.started_at,
+            marks=marks,
+            printed=printed,
+        )
+        self._prints = printed is not None
+
+    def tick(self, *, is_last: bool = False) -> None:
+        for name in list(self._collected.event_files):
+            self._follower.add(Path(name))
+        self._follower.tick(time.time(), is_last=is_last)
+        if self._prints:
+            for name in self._console:
+                self._feed(name, is_last=is_last)
+
+    def _feed(self, name: str, *, is_last: bool) -> None:
+        """Whole lines only, so that what is noted as read never ends within one."""
+        try:
+            fd = os.open(name, os.O_RDONLY)
+        except FileNotFoundError:
+            return
+        before = self._read[name]
+        try:
+            while data := os.pread(fd, _STEP_BYTES, self._read[name]):
+                end = data.rfind(b"\n") + 1
+                if not end and (is_last or len(data) == _STEP_BYTES):
+                    end = len(data)
+                if not end:
+                    break
+                self._follower.printed(data[:end].decode("utf-8", "replace"), is_last=is_last)
+                self._read[name] += end
+        finally:
+            os.close(fd)
+        if self._read[name] != before:
+            self._writer.note({"k": "mark", "file": name, "at": self._read[name]})

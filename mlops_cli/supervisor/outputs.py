@@ -1,0 +1,164 @@
+"""Files of a run on their way into the store: artifacts handed over, models found, data read."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import MlopsError
+from ..follow import models
+from .collect import Collected, model_name
+from .spec import RunSpec
+
+if TYPE_CHECKING:
+    from ..client.api import Api
+
+MAX_MODELS = 100
+MAX_HASHED_INPUT_BYTES = 64 * 2**20
+"""A data set of gigabytes is known by its place and size; reading it all would outlast many a run."""
+
+_BLOCK = 1 << 20
+
+
+def store_files(api: Api, task: str, files: Iterable[Mapping[str, Any]]) -> None:
+    """Files that the snapshot set aside (code, lock file) become artifacts."""
+    artifacts = []
+    for file in files:
+        path = Path(str(file["path"]))
+        if not path.is_file():
+            continue
+        stored = api.files.put(path, path.name)
+        artifacts.append(
+            _artifact(str(file["key"]), str(file.get("type") or "file"), stored.uri, stored.size_bytes, stored.sha256)
+            | ({"display_data": _pairs(file["meta"])} if file.get("meta") else {})
+        )
+    if artifacts:
+        api.tasks.add_artifacts(task, artifacts)
+
+
+def hand_over(api: Api, task: str, spec: RunSpec, collected: Collected) -> None:
+    """Everything that the run leaves; a file that is gone or cannot be read is named among what was left out."""
+    artifacts = _artifacts(api, collected) + _inputs(collected)
+    if artifacts:
+        api.tasks.add_artifacts(task, artifacts)
+    _models(api, task, spec, collected)
+
+
+def _artifacts(api: Api, collected: Collected) -> list[dict[str, Any]]:
+    found = []
+    for name, note in collected.artifacts.items():
+        try:
+            stored = api.files.put(Path(note["path"]), Path(str(note.get("file") or note["path"])).name)
+        except MlopsError as exc:
+            collected.left_out[f"artifact {name}"] = exc.message
+            continue
+        artifact = _artifact(name, str(note.get("type") or "file"), stored.uri, stored.size_bytes, stored.sha256)
+        if note.get("meta"):
+            artifact["display_data"] = _pairs(note["meta"])
+        found.append(artifact)
+    return found
+
+
+def _inputs(collected: Collected) -> list[dict[str, Any]]:
+    """Data that the run read: a link, the size, and for files of common size the sha256."""
+    found = []
+    for path in map(Path, collected.inputs()):
+        try:
+            size = path.stat().st_size
+            digest = _digest(path) if size <= MAX_HASHED_INPUT_BYTES else ""
+        except OSError:
+            collected.left_out[str(path)] = "it was read, and is gone"
+            continue
+        found.append({**_artifact(str(path), "data", path.absolute().as_uri(), size, digest), "mode": "input"})
+    return found
+
+
+def _models(api: Api, task: str, spec: RunSpec, collected: Collected) -> None:
+    """Model files become output models, each once: an earlier try at the end may have made some of them."""
+    paths = _model_paths(spec, collected)
+    if not paths:
+        return
+    known = {_source(model): model for model in api.models.find({"task": [task]})}
+    names = {model["name"] for model in known.values()}
+    project = str(api.tasks.document(task).get("project") or "")
+    for path in paths:
+        try:
+            size, digest = path.stat().st_size, _digest(path)
+        except OSError as exc:
+            collected.left_out[str(path)] = f"a model that cannot be read: {exc.strerror}"
+            continue
+        note = collected.models.get(str(path), {})
+        if str(path) in known:
+            name, model = known[str(path)]["name"], known[str(path)]["id"]
+        else:
+            name = model_name(str(path), spec.task_name, names)
+            names.add(name)
+            uri = api.files.put(path, path.name).uri if _is_kept(spec, note) else path.absolute().as_uri()
+            model = api.models.create(
+                {
+                    "name": name,
+                    "uri": uri,
+                    "task": task,
+                    "project": project,
+                    "framework": str(note.get("framework") or models.framework_of(path)),
+                    "metadata": _metadata(path, size, digest, note),
+                }
+            )
+        api.tasks.add_model(task, name, model, "output")
+
+
+def _model_paths(spec: RunSpec, collected: Collected) -> list[Path]:
+    """What taps named, what was written with a model's suffix, and what a look at the folder finds; existing files."""
+    told = [Path(path) for path in collected.models]
+    written = [Path(path) for path in collected.written if Path(path).suffix.lower() in models.SURE]
+    found = [item.path for item in models.look(Path(spec.cwd), since=spec.started_at)]
+    unique = {str(path): path for path in (*told, *written, *found) if path.is_file()}
+    paths = list(unique.values())
+    if len(paths) > MAX_MODELS:
+        collected.left_out["models"] = f"{len(paths)} model files; the newest {MAX_MODELS} are recorded"
+        paths = sorted(paths, key=lambda path: path.stat().st_mtime)[-MAX_MODELS:]
+    return paths
+
+
+def _is_kept(spec: RunSpec, note: Mapping[str, Any]) -> bool:
+    """Links only, unless the person asked (`--upload`) or handed the model over with the sdk."""
+    return spec.upload or bool(note.get("keep")) or note.get("by") == "sdk"
+
+
+def _metadata(path: Path, size: int, digest: str, note: Mapping[str, Any]) -> dict[str, Any]:
+    facts: dict[str, Any] = {"path": str(path), "size_bytes": size, "sha256": digest}
+    facts.update({f"header/{key}": value for key, value in models.peek(path).items()})
+    facts.update(dict(note.get("meta") or {}))
+    return {key: {"key": key, "type": type(value).__name__, "value": str(value)[:4096]} for key, value in facts.items()}
+
+
+def _source(model: Mapping[str, Any]) -> str:
+    item = (model.get("metadata") or {}).get("path") or {}
+    return str(item.get("value") or "")
+
+
+def _artifact(key: str, kind: str, uri: str, size: int, digest: str) -> dict[str, Any]:
+    return {
+        "key": key,
+        "type": kind,
+        "mode": "output",
+        "uri": uri,
+        "content_size": size,
+        "hash": digest,
+        "timestamp": int(time.time()),
+    }
+
+
+def _pairs(meta: Mapping[str, Any]) -> list[list[str]]:
+    return [[str(key), str(value)] for key, value in meta.items()]
+
+
+def _digest(path: Path) -> str:
+    hasher = sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            hasher.update(block)
+    return hasher.hexdigest()

@@ -1,0 +1,264 @@
+"""One run's record in the store: made once, filled while the run lives, ended last. Every step may be repeated.
+
+The same steps serve the living supervisor, one that adopts, and `sync`: each looks at what was done and goes on there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import secrets
+from ..errors import Conflict, MlopsError, NotFound
+from ..hook.records import Writer
+from ..spool.folder import RunFolder
+from ..spool.shipper import Shipper
+from . import collect, outputs, phases
+from .console_log import ConsoleLog
+from .following import Following
+from .spec import RunSpec
+from .verdict import COMPLETED, STOPPED, Verdict
+
+if TYPE_CHECKING:
+    from ..client.api import Api
+
+NOTES = "notes.jsonl"
+PING_S = 60.0
+MAX_NOTES_CHARS = 8000
+
+
+class Recording:
+    """The steps: `open`, `describe`, `drain` again and again, `hand_over`, `end`. They raise when the store refuses."""
+
+    def __init__(self, folder: RunFolder, spec: RunSpec, connect: Callable[[], Api], *, is_fresh: bool = False) -> None:
+        self.folder = folder
+        self.spec = spec
+        self.progress = phases.Progress(folder)
+        self.is_gone = False
+        self._connect = connect
+        self._api: Api | None = None
+        # A run that nobody has recorded yet needs no search for its task.
+        self._may_have_twin = not is_fresh
+        self._collected = collect.fold_all(_read_notes(folder.path / NOTES))
+        self._sent_args = bool(self.progress.get("args_told"))
+        self._known = secrets.known_values(os.environ)
+        self._shipper = Shipper(folder, self._send, self._on_note, upload=self._upload)
+        self._console = ConsoleLog(folder, self._send, self.progress, scrub=spec.secrets != "keep", known=self._known)
+        self._following: Following | None = None
+        self._ping_at = time.monotonic() + PING_S
+
+    @property
+    def api(self) -> Api:
+        if self._api is None:
+            self._api = self._connect()
+        return self._api
+
+    @property
+    def task(self) -> str:
+        return self.progress.task
+
+    @property
+    def collected(self) -> collect.Collected:
+        return self._collected
+
+    def close(self) -> None:
+        if self._api is not None:
+            self._api.close()
+            self._api = None
+
+    # The steps.
+
+    def open(self) -> None:
+        """Find or make the task, and say that it runs."""
+        if not self.task:
+            found = self.api.tasks.find_run(self.folder.run_id) if self._may_have_twin else None
+            self._may_have_twin = True
+            self.progress.note(task=found or self.api.tasks.create(self._first_fields()))
+        if not self.progress.get("opened"):
+            try:
+                self.api.tasks.started(self.task)
+            except Conflict:
+                # A person stopped it before we came to this; what became of the run is told at its end.
+                pass
+            self.progress.reach(phases.CREATED, opened=True)
+
+    def describe(self) -> None:
+        """Put the snapshot, once it lies in the folder, into the task, its files included."""
+        if self.progress.get("described"):
+            return
+        snapshot = self.folder.read_json("snapshot.json")
+        if snapshot is None:
+            return
+        fields: dict[str, Any] = dict(snapshot.get("task") or {})
+        fields["runtime"] = {**self._runtime(), **(fields.get("runtime") or {})}
+        self.api.tasks.edit(self.task, fields)
+        outputs.store_files(self.api, self.task, snapshot.get("files") or [])
+        self._fold_left_out(snapshot.get("notes") or [])
+        # What the program told meanwhile holds over what was guessed from its argv.
+        self._collected.changed.update(self._collected.params)
+        self.progress.reach(phases.SNAPSHOT, described=True)
+
+    def follow(self, *, is_last: bool = False) -> None:
+        """Read what the run writes for others (TensorBoard, printed metrics) into the spool. Needs no store."""
+        if self._following is None:
+            self._following = Following(
+                self.folder, self.spec, Writer(self.folder.path, stream="follow"), self._collected
+            )
+        self._following.tick(is_last=is_last)
+
+    def drain(self, *, is_last: bool = False, deadline: float | None = None) -> bool:
+        """Send what the spool and the console hold; whether nothing is left."""
+        drained = self._shipper.drain(deadline, final=is_last)
+        is_sent = self._console.drain(is_last=is_last, deadline=deadline)
+        self._send_changes()
+        self._keep_alive()
+        return bool(drained.is_complete) and is_sent
+
+    def hand_over(self) -> None:
+        """At the end: artifacts, models and inputs, from the files that they are in now."""
+        if not self.progress.get("handed_over"):
+            outputs.hand_over(self.api, self.task, self.spec, self._collected)
+            self._tell_left_out()
+            self.progress.reach(phases.FILES, handed_over=True)
+
+    def end(self, verdict: Verdict) -> None:
+        """The terminal status, last: a finished task refuses more."""
+        tasks = self.api.tasks
+        move = {COMPLETED: tasks.completed, STOPPED: tasks.stopped}.get(verdict.status, tasks.failed)
+        # Forced: a person may have stopped or reset it in the store meanwhile, and this is what really happened.
+        move(self.task, reason=verdict.reason, message=self._clean(verdict.message), force=True)
+        self.progress.reach(phases.TERMINAL, ended=True)
+        self.folder.finish()
+
+    def abandon(self) -> None:
+        """The task was removed from the store while it ran: nothing more is wanted of it."""
+        self.is_gone = True
+        self.progress.reach(phases.TERMINAL, abandoned=True)
+        self.folder.finish()
+
+    # Below: how.
+
+    def _first_fields(self) -> dict[str, Any]:
+        spec = self.spec
+        return {
+            "name": spec.task_name,
+            "type": spec.type,
+            "project": self.api.projects.ensure(spec.task_project),
+            "comment": spec.comment,
+            "tags": list(spec.tags),
+            "system_tags": ["development"],
+            "runtime": self._runtime(),
+        }
+
+    def _runtime(self) -> dict[str, Any]:
+        return {"mlops_run": self.folder.run_id, "mlops_kind": self.spec.kind}
+
+    def _send(self, body: dict[str, Any]) -> dict[str, Any]:
+        body = {
+            "worker": os.uname().nodename,
+            **body,
+            "task": self.task,
+            "run": self.folder.run_id,
+            "allow_locked": True,
+        }
+        return self.api.events.add_columns(body)
+
+    def _upload(self, path: Path) -> str:
+        return self.api.files.put(path, path.name).uri
+
+    def _on_note(self, note: Mapping[str, Any]) -> None:
+        """Kept before the shipper acknowledges it, so that whoever takes over folds the same picture."""
+        if note.get("k") not in collect.KINDS:
+            return
+        line = json.dumps(note, separators=(",", ":")).encode() + b"\n"
+        fd = os.open(self.folder.path / NOTES, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            os.write(fd, line)
+        finally:
+            os.close(fd)
+        self._collected.fold(note)
+
+    def _send_changes(self) -> None:
+        """Parameters and configurations that were told since the last time; merged, never wiping."""
+        if not self.progress.get("described"):
+            return
+        while self._collected.changed:
+            name = next(iter(self._collected.changed))
+            if name == "configuration":
+                self._send_configuration()
+            else:
+                self._send_section(name)
+            self._collected.changed.discard(name)
+
+    def _send_section(self, section: str) -> None:
+        items = collect.parameter_items(section, self._collected.params.get(section, {}), self._scrub)
+        is_first_told = section == collect.GUESSED and not self._sent_args
+        self.api.call(
+            "tasks.edit_hyper_params",
+            {
+                "task": self.task,
+                "hyperparams": items,
+                "replace_hyperparams": "section" if is_first_told else "none",
+                "force": True,
+            },
+        )
+        if is_first_told:
+            self._sent_args = True
+            self.progress.note(args_told=True)
+
+    def _send_configuration(self) -> None:
+        items = [
+            {"name": name, "value": self._clean(item["value"]), "type": item["type"]}
+            for name, item in self._collected.configuration.items()
+        ]
+        self.api.call("tasks.edit_configuration", {"task": self.task, "configuration": items, "force": True})
+
+    def _keep_alive(self) -> None:
+        now = time.monotonic()
+        if now >= self._ping_at:
+            self._ping_at = now + PING_S
+            self.folder.beat()
+            self.api.tasks.ping(self.task)
+
+    def _fold_left_out(self, notes: list[Mapping[str, Any]]) -> None:
+        for note in notes:
+            self._collected.left_out.setdefault(str(note.get("what")), str(note.get("why")))
+        self._tell_left_out()
+
+    def _tell_left_out(self) -> None:
+        if self._collected.left_out:
+            text = "\n".join(f"{what}: {why}" for what, why in self._collected.left_out.items())
+            self.api.tasks.edit_runtime(self.task, {"mlops_notes": self._clean(text)[:MAX_NOTES_CHARS]})
+
+    def _scrub(self, name: str, value: str) -> str:
+        if self.spec.secrets == "keep":
+            return value
+        return secrets.scrub_value(name, value, known=self._known, place=name).value
+
+    def _clean(self, text: str) -> str:
+        if self.spec.secrets == "keep":
+            return text
+        return secrets.scrub_text(text, known=self._known, place="run").value
+
+
+def is_task_gone(error: MlopsError) -> bool:
+    """Whether the store says that the task does not exist: a person removed it while it ran."""
+    return isinstance(error, NotFound) and error.subcode in (100, 101)
+
+
+def _read_notes(path: Path) -> list[dict[str, Any]]:
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    notes = []
+    for line in data.split(b"\n"):
+        try:
+            notes.append(json.loads(line))
+        except ValueError:  # the last line may be torn; the record itself is still in the spool
+            continue
+    return [note for note in notes if isinstance(note, dict)]

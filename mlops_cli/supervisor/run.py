@@ -1,0 +1,117 @@
+"""The story of one run, from the words typed to the exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from ..code import status as git
+from ..config.paths import Paths
+from ..errors import RunFailed
+from ..spool.folder import Lock, RunFolder
+from . import evidence, launch, phases, report, waiter, wiring
+from .spec import RunSpec
+from .verdict import Verdict, judge
+from .watch import Ending, Watch
+
+if TYPE_CHECKING:
+    from ..client.api import Api
+    from .recorder import Recorder
+
+__all__ = ["RunSpec", "run"]
+
+
+def run(spec: RunSpec, *, paths: Paths, connect: Callable[[], Api]) -> int:
+    """Run the command of `spec`, captured, and return the exit code that it deserves.
+
+    Raises RunFailed (125 we broke, 126 not executable, 127 not found) before anything was started, and Refused when
+    secrets are to be refused and the command or the code holds one.
+    """
+    command = launch.resolve(spec.argv)
+    folder, lock = _make_folder(spec, paths)
+    with lock:
+        try:
+            progress = phases.Progress(folder)
+            looking = git.start(Path(spec.cwd))
+            # While git looks: what the record needs is imported now, not after the child started.
+            from .recorder import Recorder  # noqa: PLC0415
+            from .recording import Recording  # noqa: PLC0415
+            from .snapshots import take  # noqa: PLC0415
+
+            status = looking.wait()
+            progress.reach(phases.STATUS)
+            if spec.secrets == "refuse":
+                take(folder, spec, status, environ=os.environ, patience_s=0)
+            oom_before = evidence.oom_kills()
+            wires = wiring.plan(folder.console)
+            env = launch.environment(spec, run_id=folder.run_id, folder=folder.path)
+            started = waiter.start(command, env=env, stdio=wires.stdio, folder=folder, terminal=wires.controlling)
+            wires.close_child_ends()
+            if started.start_error:
+                _refuse(spec, started.start_error)
+        except BaseException:
+            _discard(folder)
+            raise
+        progress.reach(phases.STARTED)
+        recording = Recording(folder, spec, connect, is_fresh=True)
+        recorder = Recorder(recording, prepare=lambda: take(folder, spec, status, environ=os.environ))
+        recorder.start()
+
+        ending = Watch(started, wires, folder.read_json).run()
+        verdict = judge(evidence.of_ending(folder, spec, ending, oom_before=oom_before))
+        _note_end(folder, verdict)
+        with contextlib.suppress(KeyboardInterrupt):  # the person does not want to wait for the store: `sync` sends it
+            recorder.finish(verdict, spec.drain_s)
+        _tell(spec, recorder, ending, verdict)
+        return report.exit_code(ending)
+
+
+def _make_folder(spec: RunSpec, paths: Paths) -> tuple[RunFolder, Lock]:
+    try:
+        folder = RunFolder.create(paths.runs, spec=spec.to_json())
+        lock = folder.lock()
+    except OSError as exc:
+        where = exc.filename or paths.runs
+        raise RunFailed(
+            f"cannot make a folder for this run: {where}: {exc.strerror}",
+            hint="set MLOPS_HOME to a folder that you can write to, or free some space",
+        ) from exc
+    if lock is None:
+        raise RunFailed("another process took this run's folder", hint="try again")
+    return folder, lock
+
+
+def _refuse(spec: RunSpec, error: int) -> NoReturn:
+    waiter.unblock()
+    why, code = launch.why(error)
+    raise RunFailed(f"{spec.argv[0]}: {why}", hint="check the file and its first line", exit_code=code)
+
+
+def _discard(folder: RunFolder) -> None:
+    """Nothing was started: no trace is better than an empty one."""
+    import shutil  # noqa: PLC0415 - only on this way out
+
+    folder.finish()
+    shutil.rmtree(folder.path, ignore_errors=True)
+
+
+def _note_end(folder: RunFolder, verdict: Verdict) -> None:
+    """So that whoever sends the rest knows it; on a full disk it is judged anew from what lies there."""
+    with contextlib.suppress(OSError):
+        folder.write_json("end.json", {"status": verdict.status, "reason": verdict.reason, "message": verdict.message})
+
+
+def _tell(spec: RunSpec, recorder: Recorder, ending: Ending, verdict: Verdict) -> None:
+    recording = recorder.recording
+    if not spec.quiet:
+        for notice in recorder.notices:
+            report.say(f"mlops: {notice}")
+        if recorder.is_sent and recording.task:
+            report.say(report.last_line(recording.task, verdict, report.elapsed(spec), recorder.metrics))
+        elif not recorder.is_sent:
+            report.say(report.unsent_line(recording.folder.run_id, verdict, recorder.trouble))
+    if spec.json_file:
+        report.write_record(spec.json_file, report.record(recording, spec, verdict, ending, recorder))

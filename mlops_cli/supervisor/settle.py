@@ -1,0 +1,111 @@
+"""What the dead left: a run without its supervisor is adopted while its child lives, and settled afterwards."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..config.paths import Paths
+from ..errors import MlopsError
+from ..spool.folder import RunFolder
+from . import processes
+
+if TYPE_CHECKING:
+    from ..client.api import Api
+
+_YOUNG_S = 10.0
+"""A folder so young without a child may belong to a run that is just being started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What was done: run ids adopted and settled, and those left, each with the reason."""
+
+    adopted: tuple[str, ...] = ()
+    settled: tuple[str, ...] = ()
+    left: tuple[tuple[str, str], ...] = ()
+
+
+def settle(paths: Paths, connect: Callable[[], Api], *, wanted: Callable[[str], bool] = lambda _: True) -> Settled:
+    """Look after every live run that nobody holds; one directory listing when there is none.
+
+    Trouble with the store leaves a run for the next time; nothing is raised for it.
+    """
+    adopted, settled, left = [], [], []
+    for folder in RunFolder.live(paths.runs):
+        if not wanted(folder.run_id) or folder.is_locked():
+            continue
+        child = processes.from_json(folder.read_json("child.json"))
+        if child is not None and not child.is_here():
+            left.append((folder.run_id, f"it belongs to the host {child.host}"))
+        elif child is not None and child.is_alive() and folder.read_json("exit.json") is None:
+            start_beside("adopt", folder)
+            adopted.append(folder.run_id)
+        elif child is not None or folder.read_json("exit.json") is not None:
+            why = close(folder, connect)
+            if why:
+                left.append((folder.run_id, why))
+            else:
+                settled.append(folder.run_id)
+        elif _age(folder) > _YOUNG_S:
+            _discard(folder)
+    return Settled(tuple(adopted), tuple(settled), tuple(left))
+
+
+def close(folder: RunFolder, connect: Callable[[], Api]) -> str:
+    """End a run whose process is gone: send everything, then its state. Returns why not, empty when done."""
+    from .adoption import deserved, late_snapshot  # noqa: PLC0415 - there is nearly never anything to settle
+    from .recorder import Recorder  # noqa: PLC0415
+    from .recording import Recording  # noqa: PLC0415
+    from .spec import from_json  # noqa: PLC0415
+
+    lock = folder.lock()
+    if lock is None:
+        return "another process is at it"
+    with lock:
+        if not folder.is_live:
+            return ""
+        asked = from_json(folder.read_json("spec.json"))
+        try:
+            recorder = Recorder(Recording(folder, asked, connect), prepare=late_snapshot(folder, asked))
+            recorder.close_now(deserved(folder, asked), asked.drain_s)
+        except (MlopsError, OSError) as exc:
+            return str(exc)
+        return "" if recorder.is_sent else recorder.trouble or "not everything could be sent in time"
+
+
+def start_beside(what: str, folder: RunFolder) -> int:
+    """Start `python -m mlops_cli.supervisor adopt|attach FOLDER` in a session of its own; its pid.
+
+    It is not our parent and we are not its: neither's death touches the other.
+    """
+    null = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDWR, 0)
+    return os.posix_spawn(
+        sys.executable,
+        [sys.executable, "-m", "mlops_cli.supervisor", what, str(folder.path)],
+        {key: value for key, value in os.environ.items() if key not in ("PYTHONSTARTUP", "PYTHONINSPECT")},
+        file_actions=[null, (os.POSIX_SPAWN_DUP2, 0, 1), (os.POSIX_SPAWN_DUP2, 0, 2)],
+        setsid=True,
+    )
+
+
+def _age(folder: RunFolder) -> float:
+    try:
+        return time.time() - folder.path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _discard(folder: RunFolder) -> None:
+    """Its supervisor died before it started anything: nothing was made, so nothing is recorded."""
+    lock = folder.lock()
+    if lock is None:
+        return
+    with lock:
+        folder.finish()
+        shutil.rmtree(folder.path, ignore_errors=True)

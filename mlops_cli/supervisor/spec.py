@@ -1,0 +1,79 @@
+"""What a run was asked to be: its command, where, and how to record it. Travels as `spec.json` in the run folder."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+RUN, SDK = "run", "sdk"
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpec:
+    """One run. `argv` is the command as typed; `kind` is `run` (we start it) or `sdk` (it started us).
+
+    `drain_s` bounds how long the end waits for the store; what is left is sent by `mlops sync`.
+    """
+
+    argv: tuple[str, ...]
+    cwd: str
+    project: str = ""
+    name: str = ""
+    tags: tuple[str, ...] = ()
+    comment: str = ""
+    type: str = "training"
+    kind: str = RUN
+    started_at: float = field(default_factory=time.time)
+    hook: bool = True
+    taps: str = ""
+    printed: bool = True
+    patterns: tuple[str, ...] = ()
+    upload: bool = False
+    secrets: str = "redact"
+    max_file_bytes: int = 1_000_000
+    max_total_bytes: int = 20_000_000
+    environment: tuple[str, ...] = ()
+    drain_s: float = 60.0
+    quiet: bool = False
+    json_file: str = ""
+
+    @property
+    def task_name(self) -> str:
+        """The name asked for, else the script's, else the command's; the API wants three characters at least."""
+        name = self.name or _short_name(self.argv)
+        return name if len(name) >= 3 else f"run {name}".strip()
+
+    @property
+    def task_project(self) -> str:
+        return self.project or Path(self.cwd).name or "experiments"
+
+    def to_json(self) -> dict[str, Any]:
+        data = asdict(self)
+        for key in ("argv", "tags", "patterns", "environment"):
+            data[key] = list(data[key])
+        return data
+
+
+def from_json(data: dict[str, Any] | None) -> RunSpec:
+    """Read a spec back, passing over what this version does not know; a run without one is still a run."""
+    known = {item.name for item in fields(RunSpec)}
+    kept: dict[str, Any] = {key: value for key, value in (data or {}).items() if key in known}
+    for key in ("argv", "tags", "patterns", "environment"):
+        kept[key] = tuple(kept.get(key) or ())
+    kept.setdefault("cwd", os.sep)
+    return RunSpec(**kept)
+
+
+def _short_name(argv: Sequence[str]) -> str:
+    from ..capture import args  # noqa: PLC0415 - one place knows what a script is; the sdk need not load it
+
+    script = args.script_of(argv)
+    if script:
+        return Path(script).name
+    if "-m" in argv[:-1] and args.is_python(argv[0]):
+        return argv[argv.index("-m") + 1]
+    return Path(argv[0]).name if argv else "notebook"
