@@ -29,4 +29,5 @@ def apply(module: Any, note: Callable[[dict[str, Any]], None]) -> None:
                 path = wrap.path_of(result) + ".index"
                 note({"k": "model", "path": path, "framework": "TensorFlow", "by": "tf.train.Checkpoint"})
 
-        wrap.after(module.Checkpoint, "write", look)
+        # Both save() and write() end in the inner one, where there is one.
+        wrap.after(module.Checkpoint, "_write" if hasattr(module.Checkpoint, "_write") else "write", look)
