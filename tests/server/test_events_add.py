@@ -417,5 +417,5 @@ def test_deleting_for_a_task_deletes_every_kind(store, call, task):
         ],
     )
     assert call("events.delete_for_task", task=task) == {"deleted": 4}
-    for table in ("series", "chunks", "events", "console"):
+    for table in ("series", "chunks", "chunk_data", "events", "console"):
         assert store.db.connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] == 0

@@ -100,6 +100,7 @@ STEPS_OF = st.lists(st.integers(-40, 40) | st.sampled_from([-(2**63), 2**63 - 1,
 @given(batches=st.lists(STEPS_OF, max_size=8), after=st.integers(-50, 50), size=st.sampled_from([3, 7]))
 def test_any_batches_read_back_as_the_last_write_of_each_step(connection, monkeypatch, batches, after, size):
     connection.execute("DELETE FROM chunks")
+    connection.execute("DELETE FROM chunk_data")
     expected = {}
     with monkeypatch.context() as patch:  # small chunks, so that a few points fill several
         patch.setattr(store, "CHUNK", size)
@@ -145,4 +146,5 @@ def test_series_do_not_see_each_other(connection):
 def test_deleting_a_series_deletes_its_chunks(connection):
     store.append(connection, 1, points_of([(i, 1.0, 1) for i in range(3000)]))
     connection.execute("DELETE FROM series WHERE id = 1")
-    assert connection.execute("SELECT count(*) FROM chunks").fetchone()[0] == 0
+    for table in ("chunks", "chunk_data"):
+        assert connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] == 0

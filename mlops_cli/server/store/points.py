@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import reduce
 
 from ..series.chunks import CHUNK, NAN, Summary, combine, cut, merge, summarize
@@ -12,7 +12,7 @@ from ..series.columns import Points, decode, encode
 
 _LEAST, _MOST = -(1 << 63), (1 << 63) - 1
 _COLUMNS = ", ".join(Summary._fields)
-_INSERT = f"INSERT INTO chunks (series, {_COLUMNS}, data) VALUES ({', '.join('?' * 15)})"  # noqa: S608
+_INSERT = f"INSERT INTO chunks (series, {_COLUMNS}) VALUES ({', '.join('?' * 14)})"  # noqa: S608
 
 
 def append(connection: sqlite3.Connection, series: int, points: Points) -> Summary:
@@ -25,17 +25,17 @@ def append(connection: sqlite3.Connection, series: int, points: Points) -> Summa
         (series,),
     ).fetchone()
     if tail is None:
-        return reduce(combine, _insert(connection, series, points))
+        return reduce(combine, _insert(connection, series, cut(points)))
     if points.steps[0] <= tail[1]:
         _splice(connection, series, points)
         return _summarize_all(points)
     room = CHUNK - tail[2]
     if room <= 0:
-        return reduce(combine, _insert(connection, series, points))
+        return reduce(combine, _insert(connection, series, cut(points)))
     head, rest = points.part(0, room), points.part(room, len(points.steps))
     _replace(connection, series, tail[0], head)
     found = summarize(head)
-    return reduce(combine, _insert(connection, series, rest), found) if rest.steps else found
+    return reduce(combine, _insert(connection, series, cut(rest)), found) if rest.steps else found
 
 
 def summaries(connection: sqlite3.Connection, series: int) -> list[Summary]:
@@ -54,7 +54,7 @@ def summaries(connection: sqlite3.Connection, series: int) -> list[Summary]:
 def open_chunk(connection: sqlite3.Connection, series: int, first_step: int) -> Points:
     """The points of the chunk that begins at `first_step`."""
     row = connection.execute(
-        "SELECT data FROM chunks WHERE series = ? AND first_step = ?", (series, first_step)
+        "SELECT data FROM chunk_data WHERE series = ? AND first_step = ?", (series, first_step)
     ).fetchone()
     return decode(row[0])
 
@@ -71,14 +71,14 @@ def forward(connection: sqlite3.Connection, series: int, after: int | None = Non
     while at <= _MOST:
         # A statement a chunk: a long walk holds no cursor open while the caller works.
         row = connection.execute(
-            "SELECT last_step, data FROM chunks WHERE series = :series AND last_step >= :at AND first_step >="
+            "SELECT last_step, first_step FROM chunks WHERE series = :series AND last_step >= :at AND first_step >="
             " coalesce((SELECT max(first_step) FROM chunks WHERE series = :series AND first_step <= :at), :at)"
             " ORDER BY first_step LIMIT 1",
             {"series": series, "at": at},
         ).fetchone()
         if row is None:
             return
-        points = decode(row[1])
+        points = open_chunk(connection, series, row[1])
         yield points.part(bisect_left(points.steps, at), len(points.steps)) if points.steps[0] < at else points
         at = row[0] + 1
 
@@ -88,12 +88,12 @@ def backward(connection: sqlite3.Connection, series: int, before: int | None = N
     while True:
         where = "" if before is None else " AND first_step < :before"
         row = connection.execute(
-            f"SELECT first_step, data FROM chunks WHERE series = :series{where} ORDER BY first_step DESC LIMIT 1",  # noqa: S608
+            f"SELECT first_step FROM chunks WHERE series = :series{where} ORDER BY first_step DESC LIMIT 1",  # noqa: S608
             {"series": series, "before": before},
         ).fetchone()
         if row is None:
             return
-        points = decode(row[1])
+        points = open_chunk(connection, series, row[0])
         if before is not None and points.steps[-1] >= before:
             points = points.part(0, bisect_left(points.steps, before))
         if points.steps:
@@ -101,26 +101,26 @@ def backward(connection: sqlite3.Connection, series: int, before: int | None = N
         before = row[0]
 
 
-def _insert(connection: sqlite3.Connection, series: int, points: Points) -> list[Summary]:
-    found = []
-    rows = []
-    for piece in cut(points):
+def _insert(connection: sqlite3.Connection, series: int, pieces: Iterable[Points]) -> list[Summary]:
+    found, blobs = [], []
+    for piece in pieces:
         summary = summarize(piece)
         found.append(summary)
-        rows.append((series, *summary, encode(piece)))
-    connection.executemany(_INSERT, rows)
+        blobs.append((series, summary.first_step, encode(piece)))
+    connection.executemany(_INSERT, [(series, *summary) for summary in found])
+    connection.executemany("INSERT INTO chunk_data (series, first_step, data) VALUES (?, ?, ?)", blobs)
     return found
 
 
 def _replace(connection: sqlite3.Connection, series: int, first_step: int, new: Points) -> None:
     """Merges `new` into the chunk that begins at `first_step`, which may become several."""
     merged = merge(open_chunk(connection, series, first_step), new)
-    connection.execute("DELETE FROM chunks WHERE series = ? AND first_step = ?", (series, first_step))
+    for table in ("chunks", "chunk_data"):
+        connection.execute(f"DELETE FROM {table} WHERE series = ? AND first_step = ?", (series, first_step))  # noqa: S608
     size = len(merged.steps)
     pieces = -(-size // CHUNK)
     # Equal parts, else each point that comes late into a full chunk would leave a tiny one behind.
-    rows = [(series, *summarize(piece), encode(piece)) for piece in cut(merged, -(-size // pieces))]
-    connection.executemany(_INSERT, rows)
+    _insert(connection, series, cut(merged, -(-size // pieces)))
 
 
 def _splice(connection: sqlite3.Connection, series: int, points: Points) -> None:

@@ -3,8 +3,8 @@
 -- The worker that reported last; one a series, since a point has no room for a name.
 ALTER TABLE series ADD COLUMN worker TEXT;
 
--- The chunks of a series never overlap: a step that comes again replaces the older value when it is written. The columns before `data` are
--- its summary, so that thinning and paging open only the chunks that they must. A NULL value means NaN.
+-- The chunks of a series never overlap: a step that comes again replaces the older value when it is written. A row here is
+-- a summary only, so that a scan of millions of points reads few pages; the points are in `chunk_data`. A NULL value means NaN.
 CREATE TABLE chunks (
     series INTEGER NOT NULL REFERENCES series (id) ON DELETE CASCADE,
     first_step INTEGER NOT NULL,
@@ -20,6 +20,12 @@ CREATE TABLE chunks (
     total REAL,
     time_min INTEGER NOT NULL,
     time_max INTEGER NOT NULL,
+    PRIMARY KEY (series, first_step)
+) WITHOUT ROWID;
+
+CREATE TABLE chunk_data (
+    series INTEGER NOT NULL REFERENCES series (id) ON DELETE CASCADE,
+    first_step INTEGER NOT NULL,
     data BLOB NOT NULL,
     PRIMARY KEY (series, first_step)
 ) WITHOUT ROWID;
