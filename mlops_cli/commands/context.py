@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from ..render.output import Output
@@ -17,12 +18,13 @@ class Context:
     A plain class: building a dataclass costs every command a millisecond.
     """
 
-    __slots__ = ("_api", "_settings", "debug", "no_input", "output")
+    __slots__ = ("_api", "_settings", "debug", "no_input", "output", "user")
 
     def __init__(self, output: Output | None = None) -> None:
         self.output = output or Output()
         self.debug = False
         self.no_input = False
+        self.user = "me"
         self._settings: Settings | None = None
         self._api: Api | None = None
 
@@ -46,7 +48,23 @@ class Context:
             from ..client.connect import connect
 
             self._api = connect(self.settings)
+            self._settle()
         return self._api
+
+    def _settle(self) -> None:
+        """Look after what dead supervisors left; one directory listing when they left nothing."""
+        if self.settings.server is not None:
+            return
+        try:
+            if not os.listdir(self.settings.paths.runs / "live"):
+                return
+        except OSError:
+            return
+        from ..client.connect import connect
+        from ..supervisor.settle import settle
+
+        for run, why in settle(self.settings.paths, lambda: connect(self.settings)).left:
+            self.output.detail(f"run {run[:8]} is not wholly sent: {why}")
 
     def close(self) -> None:
         if self._api is not None:

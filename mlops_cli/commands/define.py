@@ -12,10 +12,12 @@ from typing import Annotated, Any
 
 from typer import Context as TyperContext
 from typer import Exit, Option, Typer
+from typer.core import TyperCommand
 
 from ..errors import InvalidInput
 from . import options
 from .context import Context
+from .lazy import PlainHelp
 
 EVERYWHERE: dict[str, tuple[Any, Any]] = {
     "debug": (options.Debug, False),
@@ -24,11 +26,24 @@ EVERYWHERE: dict[str, tuple[Any, Any]] = {
     "color": (options.Color, ""),
     "no_pager": (options.NoPager, False),
     "no_input": (options.NoInput, False),
+    "user": (options.User, ""),
 }
 READS: dict[str, tuple[Any, Any]] = {"json_": (options.Json, False), "form": (options.Form, "")}
 PICKS: dict[str, tuple[Any, Any]] = {**READS, "columns": (options.Columns, ())}
 
-_FOOT = "Flags for every command (-q, -v, --debug, --color, --no-pager, --no-input): mlops --help"
+
+class Command(PlainHelp, TyperCommand):
+    """A command with our help."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        known = getattr(self.callback, "argument_help", {})
+        for param in self.params:
+            if param.name in known and getattr(param, "help", None) is None:
+                param.help = known[param.name]
+
+
+_FOOT = "Flags for every command (-q, -v, --debug, --color, --no-pager, --no-input, --user): mlops --help"
 
 
 def new_app(**settings: Any) -> Typer:
@@ -59,8 +74,10 @@ def command(
                 raise Exit(code)
 
         _resign(call, own, shared)
+        # Newer releases of Click overwrite the help of Typer's arguments with nothing: `Command` puts it back.
+        call.argument_help = {p.name: p.annotation.__metadata__[0].help for p in own}  # type: ignore[attr-defined]
         lines = "\n".join(f"  {line}" for line in example.splitlines())
-        app.command(name, epilog=f"\b\nExamples:\n{lines}\n\n{_FOOT}", **settings)(call)
+        app.command(name, cls=Command, epilog=f"\b\nExamples:\n{lines}\n\n{_FOOT}", **settings)(call)
         return call
 
     return register
@@ -77,6 +94,8 @@ def apply(context: Context, given: dict[str, Any]) -> None:
         if given["color"] not in ("auto", "always", "never"):
             raise InvalidInput(f"--color {given['color']}: no such choice", hint="choose auto, always or never")
         output.color = given["color"]
+    if given["user"]:
+        context.user = given["user"]
     if given["no_pager"]:
         output.pager = False
     if given.get("json_"):

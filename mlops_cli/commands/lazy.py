@@ -10,7 +10,7 @@ from typer.core import TyperCommand, TyperGroup
 
 
 class Row(NamedTuple):
-    """Where a command lives (module of this package) and what the root help says of it."""
+    """Where a command lives (`module` or `module:app`, in this package) and what the root help says of it."""
 
     module: str
     help: str
@@ -20,9 +20,31 @@ class Row(NamedTuple):
 EVERYDAY, ASSETS, TOOL = "Experiments", "Projects", "Tool"
 
 TABLE: dict[str, Row] = {
-    "plugin": Row("plugin", "Commands that other packages add.", TOOL),
+    "run": Row("run", "Run a program here, captured.", EVERYDAY),
+    "ls": Row("ls", "List experiments: filter, sort, choose columns.", EVERYDAY),
+    "show": Row("show", "Show one experiment, or one section of it.", EVERYDAY),
+    "logs": Row("logs", "Show the console, or follow it (-f).", EVERYDAY),
+    "metrics": Row("metrics", "Show values: last, best, at a step, all points.", EVERYDAY),
+    "plot": Row("plot", "Draw curves in the terminal, or as a picture.", EVERYDAY),
+    "diff": Row("diff", "Compare two or more experiments.", EVERYDAY),
+    "clone": Row("clone", "Make a draft from a record, changed.", EVERYDAY),
+    "tag": Row("edits:tag_app", "Add and take away tags.", EVERYDAY),
+    "note": Row("edits:note_app", "Write or show a note.", EVERYDAY),
+    "rename": Row("edits:rename_app", "Give an experiment another name.", EVERYDAY),
+    "mv": Row("edits:mv_app", "Move experiments into a project.", EVERYDAY),
+    "archive": Row("edits:archive_app", "Put experiments out of sight, or back (--undo).", EVERYDAY),
+    "rm": Row("remove", "Delete experiments for good.", EVERYDAY),
+    "project": Row("project", "Projects: ls, show, create, rm.", ASSETS),
+    "status": Row("status:status_app", "Show what runs here and what is not sent yet.", TOOL),
+    "sync": Row("status:sync_app", "Send what earlier runs could not.", TOOL),
+    "config": Row("config", "Settings: ls, get, set.", TOOL),
+    "completion": Row("completion", "Print the completion script of a shell.", TOOL),
+    "api": Row("api", "Call the raw tracking API.", TOOL),
+    "plugin": Row("plugin", "Commands that other packages add: ls.", TOOL),
+    "help": Row("help", "Show the help of a command.", TOOL),
     "version": Row("version", "Show the version, the interpreter and the platform.", TOOL),
 }
+"""The help here is repeated from nowhere: a test holds each row against the command that it names."""
 
 ALIASES = {
     "list": "ls", "describe": "show", "info": "show", "inspect": "show", "log": "logs", "fork": "clone",
@@ -32,17 +54,49 @@ ALIASES = {
 """Habits from other tools: they work, and no help mentions them."""
 
 
+class PlainHelp:
+    """Help in one form, whatever release of Typer, and of the parser under it, writes it.
+
+    Releases differ in how arguments are headed, and in whether they show `required` in rich markup.
+    """
+
+    def format_help(self: Any, ctx: Any, formatter: Any) -> None:
+        self.format_usage(ctx, formatter)
+        self.format_help_text(ctx, formatter)
+        shown = [param for param in self.get_params(ctx) if not getattr(param, "hidden", False)]
+        arguments = [param for param in shown if param.param_type_name == "argument"]
+        if arguments:
+            with formatter.section("Arguments"):
+                formatter.write_dl([(_placeholder(param), param.help or "") for param in arguments])
+        options = [param.get_help_record(ctx) for param in shown if param.param_type_name == "option"]
+        with formatter.section("Options"):
+            formatter.write_dl([record for record in options if record is not None])
+        if hasattr(self, "commands"):
+            self.format_commands(ctx, formatter)
+        self.format_epilog(ctx, formatter)
+
+    def collect_usage_pieces(self: Any, ctx: Any) -> list[str]:
+        arguments = [_placeholder(param) for param in self.get_params(ctx) if param.param_type_name == "argument"]
+        return [self.options_metavar, *arguments, *([self.subcommand_metavar] if hasattr(self, "commands") else [])]
+
+
+def _placeholder(param: Any) -> str:
+    shown = param.metavar or param.name.upper()
+    return shown if param.required or shown.startswith("[") else f"[{shown}]"
+
+
 class Stub(TyperCommand):
     """A name and a help text that stand for a command until it is called."""
 
     def load(self) -> Any:
         assert self.name is not None
-        found = typer.main.get_command(import_module(f"{__package__}.{TABLE[self.name].module}").app)
+        module, _, app = TABLE[self.name].module.partition(":")
+        found = typer.main.get_command(getattr(import_module(f"{__package__}.{module}"), app or "app"))
         found.name = self.name
         return found
 
 
-class Group(TyperGroup):
+class Group(PlainHelp, TyperGroup):
     """A group whose commands also answer to the habits of other tools, with help in panels."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:

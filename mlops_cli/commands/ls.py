@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from typer import Argument, Option
 
+from ..errors import InvalidInput
 from ..render.tasks import FIELDS, Columns
 from . import options
 from .context import Context
@@ -21,7 +22,9 @@ app = new_app()
     app,
     "ls",
     reads=PICKS,
-    example="mlops ls\nmlops ls 'status:failed since:1d' -q\nmlops ls 'val/acc.max>0.9' -s -val/acc.max -c +lr,+val/acc.max",
+    example="mlops ls\n"
+    "mlops ls 'status:failed since:1d' -q\n"
+    "mlops ls 'val/acc.max>0.9' -s -val/acc.max -c +lr,+val/acc.max",
 )
 def ls(
     context: Context,
@@ -29,24 +32,22 @@ def ls(
         list[str] | None, Argument(metavar="[EXPR]...", help="status:failed tag:base lr<1e-3 since:2d name~resnet ...")
     ] = None,
     project: options.Project = "",
-    sort: options.Sort = "-age",
-    limit: options.Limit = -1,
+    sort: options.Sort = "",
+    limit: options.Limit = None,
     all_: options.All = False,
     archived: Annotated[bool, Option("--archived", help="The archived ones too.")] = False,
 ) -> None:
     """List experiments, newest first: 20 on a terminal, all of them elsewhere."""
-    from .listing import Listing
-
     output = context.output
     if output.quiet and not output.form:
         output.choose("ids")
     most = _most(limit, all_=all_, screenful=output.for_people)
-    listing = Listing(context.api, now=datetime.now(UTC))
-    found = listing.find(" ".join(expr or ()), project=project, sort=sort, archived=archived, most=most and most + 1)
-    docs, more = (found[:most], len(found) > most) if most else (found, False)
-    wishes = output.columns or list(context.settings["ls.columns"])
-    columns = Columns(docs, now=listing.now, projects=listing.projects(docs))
-    chosen = columns.choose(wishes)
+    listing = _list(context, " ".join(expr or ()), project=project, sort=sort, archived=archived, most=most)
+    docs = listing.tasks
+    shows_projects = len({doc.get("project") for doc in docs}) > 1 or "project" in "".join(output.columns)
+    names = context.api.projects.names() if shows_projects else {}
+    columns = Columns(docs, now=listing.view.now, projects=names, more=_read_more(listing.view))
+    chosen = columns.choose(output.columns or list(context.settings["ls.columns"]))
     output.records(
         [column for column, _ in chosen],
         list(zip(*(cells for _, cells in chosen), strict=True)) if docs else [],
@@ -54,16 +55,49 @@ def ls(
         ids=[doc["id"] for doc in docs],
         empty="no experiments" + (" match" if expr or project else ": start one with `mlops run CMD...`"),
     )
-    if more:
-        output.note(f"the first {most} are shown; --all shows all, -n N so many")
-    listing.remember(context.settings.paths, docs)
+    for note in listing.notes:
+        output.note(note)
+    if listing.has_more:
+        output.note(f"the first {most} are shown: --all shows all, -n N so many")
+    from .names import refresh
+
+    refresh(context, docs)
 
 
-def _most(limit: int, *, all_: bool, screenful: bool) -> int:
+def _list(context: Context, expr: str, *, project: str, sort: str, archived: bool, most: int) -> Any:
+    from ..client.columns import resolve_sort
+    from ..client.filters import parse
+    from ..client.listing import Request, list_tasks
+
+    request = Request(
+        filter=parse(expr),
+        sort=resolve_sort([sort]),
+        limit=most or None,
+        project=(context.settings.project if project == "." else project) or None,
+        with_archived=archived,
+        fields=FIELDS,
+    )
+    return list_tasks(context.api, request, now=datetime.now(UTC))
+
+
+def _read_more(view: Any) -> Any:
+    """Columns beyond those that have a shape of their own: any built-in field of the filter language."""
+
+    def read(name: str, docs: list[dict[str, Any]]) -> list[Any] | None:
+        from ..client.fields import find_field, is_built_in
+
+        return [find_field(name).read(doc, view) for doc in docs] if is_built_in(name) else None
+
+    return read
+
+
+def _most(limit: int | None, *, all_: bool, screenful: bool) -> int:
     """How many to ask for; 0 for all. Only a person's screen is bounded unless they say so: no hidden caps."""
-    if all_ or limit == 0:
+    if all_:
         return 0
-    if limit > 0:
+    if limit is not None:
+        if limit < 1:
+            raise InvalidInput(f"-n {limit}: at least one", hint="--all for all of them")
         return limit
     return SCREENFUL if screenful else 0
 

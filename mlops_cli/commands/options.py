@@ -12,6 +12,10 @@ Quiet = Annotated[bool, Option("--quiet", "-q", help="Say nothing but the result
 Color = Annotated[str, Option("--color", metavar="WHEN", show_default=False, help="auto, always or never.")]
 NoPager = Annotated[bool, Option("--no-pager", help="Never start a pager.")]
 NoInput = Annotated[bool, Option("--no-input", help="Never ask; fail naming the flag that answers.")]
+User = Annotated[
+    str,
+    Option("--user", metavar="NAME", show_default=False, help="Whose experiments @latest and the like mean; any: all."),
+]
 
 Json = Annotated[bool, Option("--json", help="One JSON document on stdout.")]
 Form = Annotated[
@@ -33,7 +37,7 @@ Columns = Annotated[
 Sort = Annotated[
     str, Option("--sort", "-s", metavar="[-]KEY", show_default=False, help="Sort by a column; - sorts downwards.")
 ]
-Limit = Annotated[int, Option("--limit", "-n", metavar="N", min=0, show_default=False, help="At most so many.")]
+Limit = Annotated[int | None, Option("--limit", "-n", metavar="N", show_default=False, help="At most so many.")]
 All = Annotated[bool, Option("--all", help="All of them, however many.")]
 
 Project = Annotated[

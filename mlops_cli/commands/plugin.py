@@ -7,7 +7,7 @@ from typing import Any
 
 from typer.core import TyperCommand
 
-from ..errors import PluginError, RunFailed
+from ..errors import RunFailed
 from ..render.table import KEEP, Column
 from .context import Context
 from .define import READS, command, new_app
@@ -27,7 +27,9 @@ def plugin() -> None:
 @command(app, "ls", reads=READS, example="mlops plugin ls\nmlops plugin ls --json")
 def ls(context: Context) -> None:
     """List the commands found as entry points and as mlops-NAME programs on PATH."""
-    rows = [(name, "entry point", where) for name, where in sorted(_entry_points().items())]
+    from .. import plugins
+
+    rows = [(name, "entry point", GROUP) for name in plugins.names(GROUP)]
     rows += [(name, "program", path) for name, path in sorted(_programs().items())]
     columns = [Column("name", rank=KEEP), Column("kind"), Column("where", flexible=True)]
     context.output.records(columns, rows, ids=[row[0] for row in rows], empty="no plugins")
@@ -37,31 +39,16 @@ def find_command(name: str) -> Any:
     """The command of that name from outside, or None. A broken plugin is an error that names it."""
     if not name or name.startswith("-") or os.sep in name:
         return None
-    if name in (points := _entry_points()):
-        return _load(name, points[name])
+    from .. import plugins
+
+    if name in plugins.names(GROUP):
+        import typer.main
+
+        found = typer.main.get_command(plugins.load(GROUP, name))
+        found.name = name
+        return found
     path = _programs().get(name)
     return _Program(name, path) if path else None
-
-
-def _entry_points() -> dict[str, str]:
-    from importlib.metadata import entry_points
-
-    return {point.name: point.value for point in entry_points(group=GROUP)}
-
-
-def _load(name: str, target: str) -> Any:
-    from importlib.metadata import entry_points
-
-    import typer.main
-
-    [point] = list(entry_points(group=GROUP, name=name))[:1]
-    try:
-        found = typer.main.get_command(point.load())
-    except Exception as error:  # a plugin's load: whatever it raises is the plugin's fault, and named so
-        words = f"{type(error).__name__}: {error}"
-        raise PluginError(f"the plugin {name} ({target}) is broken: {words}", hint="mlops plugin ls") from error
-    found.name = name
-    return found
 
 
 def _programs() -> dict[str, str]:

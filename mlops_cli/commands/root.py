@@ -23,6 +23,7 @@ app = new_app(cls=RootGroup, help="Capture, list, compare and clone machine-lear
 
 @app.callback(
     invoke_without_command=True,
+    subcommand_metavar="[COMMAND] [ARGS]...",
     epilog="\b\nExamples:\n  mlops run python train.py --lr 0.1\n  mlops ls\n  mlops diff @-1 @latest\n\n"
     "EXP is a full id, a prefix of 4 or more, a name, project/name, @latest, @-1, @running, @failed or @best:METRIC.",
 )
@@ -35,6 +36,7 @@ def root(
     color: options.Color = "",
     no_pager: options.NoPager = False,
     no_input: options.NoInput = False,
+    user: options.User = "",
     json_: options.Json = False,
     form: options.Form = "",
 ) -> None:
@@ -76,6 +78,9 @@ def execute(args: list[str], context: Context) -> int:
     try:
         answer = get_command(app).main(args, prog_name="mlops", standalone_mode=False, obj=context)
     except _UsageError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            context.output.stderr.write(error.ctx.get_help() + "\n")
+            return InvalidInput.exit_code
         _guess_form(args, context)
         path = error.ctx.command_path if error.ctx is not None else "mlops"
         raise InvalidInput(_one_line(error.format_message()), hint=f"{path} --help") from error

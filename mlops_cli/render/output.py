@@ -87,7 +87,8 @@ class Output:
             return
         self._say(f"{self._paint('error:', '1;31')} {text.clean_lines(error.message)}")
         for candidate in error.data.get("candidates") or ():
-            self._say(f"  {text.clean(str(candidate))}")
+            if str(candidate) not in error.message:
+                self._say(f"  {text.clean(str(candidate))}")
         if error.hint:
             self._say(f"{self._paint('hint:', '36')} {text.clean_lines(error.hint)}")
 

@@ -5,7 +5,7 @@ Works on the API's documents as plain dicts, since the list is a hot path.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +27,9 @@ FIELDS = (
     "hyperparams", "last_metrics",
 )  # fmt: skip
 """What a list asks for: everything that a column may show, and nothing that can be large."""
+
+NO_PARAMETERS = ("Environment", "properties")
+"""Sections of the API's parameters that hold something else."""
 
 MOST_PARAMETERS, MOST_METRICS = 6, 4
 _STATS = {
@@ -57,8 +60,17 @@ def duration_s(doc: Doc, now: datetime) -> float | None:
 class Columns:
     """The columns of a list of experiments, found from the person's words and the documents at hand."""
 
-    def __init__(self, docs: Sequence[Doc], *, now: datetime, projects: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        docs: Sequence[Doc],
+        *,
+        now: datetime,
+        projects: Mapping[str, str] | None = None,
+        more: Callable[[str, Sequence[Doc]], list[Any] | None] | None = None,
+    ) -> None:
+        """`more` reads further fields by name: those that the filter language knows and that need no shape here."""
         self.docs = docs
+        self.more = more
         self.now = now
         self.projects = projects or {}
         self.parameters = _parameters(docs)
@@ -85,6 +97,8 @@ class Columns:
         found = [self._parameter(key) for key in self.parameters if name in (key[1], "/".join(key))]
         if not found:
             found = self._find_metrics(name)
+        if not found and self.more is not None and (column := self.more(name, self.docs)) is not None:
+            return [(Column(name), column)]
         if not found and "." in name and any(_dig(doc, name) is not None for doc in self.docs):
             found = [(Column(name), [_dig(doc, name) for doc in self.docs])]
         if not found and self.docs:
@@ -97,7 +111,11 @@ class Columns:
             names.append("project")
         names += ["age", "duration"]
         found = [column for name in names for column in self.find(name)]
-        varied = [key for key, column in self.parameters.items() if len(set(map(str, column))) > 1]
+        varied = [
+            key
+            for key, column in self.parameters.items()
+            if key[0] not in NO_PARAMETERS and len(set(map(str, column))) > 1
+        ]
         found += [self._parameter(key) for key in varied[:MOST_PARAMETERS]]
         shown = sorted(self.metrics, key=lambda key: (-sum(v is not None for v in self.metrics[key]), key))
         return found + [self._metric(key, "last") for key in shown[:MOST_METRICS]]
