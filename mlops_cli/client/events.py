@@ -39,26 +39,12 @@ class Events:
     def curve(self, task: str, metric: str, variant: str, *, samples: int, key: str = "iter") -> Json:
         """One curve thinned to about `samples` points that keep every minimum and maximum (an extension of ours)."""
         body = {"task": task, "metric": metric, "variant": variant, "samples": samples, "key": key}
-        return self._api.call("events.curve", body)
+        return self._api.call("events.get_curve", body)
 
-    def points(self, task: str, metric: str, variants: Sequence[str] = ()) -> Iterator[tuple[str, Json]]:
-        """Every point of a metric, in pages of (variant, {"iter": [...], "y": [...], "timestamp": [...]})."""
-        wanted = {"metric": metric, "variants": list(variants)} if variants else {"metric": metric}
-        by_step = self._raw(task, wanted, "iter")
-        by_time = self._raw(task, wanted, "timestamp")
-        for steps, times in zip(by_step, by_time, strict=False):
-            for variant, columns in steps.items():
-                other = times.get(variant, {})
-                yield variant, {**columns, "timestamp": other.get("timestamp", [])}
-
-    def _raw(self, task: str, metric: Json, key: str) -> Iterator[Json]:
-        body: Json = {"task": task, "metric": metric, "key": key, "batch_size": BATCH}
-        while True:
-            answer = self._api.call("events.scalar_metrics_iter_raw", body)
-            if not answer.get("returned"):
-                return
-            yield answer["variants"]
-            body["scroll_id"] = answer["scroll_id"]
+    def points(self, task: str, metric: str, variants: Sequence[str] = ()) -> Iterator[Json]:
+        """Every point of a metric as an event (`variant`, `iter`, `value`, `timestamp`), by iteration."""
+        wanted = {"metric": metric, **({"variants": list(variants)} if variants else {})}
+        yield from self._pages({"task": task, "event_type": SCALAR, "metrics": [wanted], "batch_size": BATCH})
 
     def names(self, task: str, kind: str = SCALAR) -> dict[str, list[str]]:
         """The variants of each metric that a task has events of."""
@@ -73,13 +59,16 @@ class Events:
 
     def each(self, task: str, kind: str, *, batch: int = BATCH) -> Iterator[Json]:
         """Every event of one type, by iteration."""
-        body: Json = {"task": task, "event_type": kind, "order": "asc", "batch_size": batch}
+        yield from self._pages({"task": task, "event_type": kind, "batch_size": batch})
+
+    def _pages(self, query: Json) -> Iterator[Json]:
+        body: Json = {**query, "order": "asc", "count_total": False}
         while True:
             answer = self._api.call("events.get_task_events", body)
             if not answer["events"]:
                 return
             yield from answer["events"]
-            body = {**body, "scroll_id": answer["scroll_id"]}
+            body["scroll_id"] = answer["scroll_id"]
 
     def log(
         self,
@@ -103,13 +92,16 @@ class Events:
         limit_bytes: int = CONSOLE_BYTES,
         tail_lines: int | None = None,
     ) -> Json:
-        """A page of raw console entries after number `after`, or of the last lines (an extension of ours)."""
+        """The console as it came, from the entry after number `after`, or its last lines (an extension of ours).
+
+        `{"chunks": [{"id", "timestamp", "level", "worker", "raw"}], "last", "more"}`; `last` is the next `after`.
+        """
         body: Json = {"task": task, "limit_bytes": limit_bytes}
         if after is not None:
             body["after"] = after
         if tail_lines is not None:
             body["tail_lines"] = tail_lines
-        return self._api.call("events.console", body)
+        return self._api.call("events.get_console", body)
 
     def plots(self, task: str, *, iters: int = 1, metrics: Sequence[Mapping[str, Any]] = ()) -> list[Json]:
         """The newest plots of each metric and variant, with `plot_str` as it was sent."""
