@@ -31,6 +31,16 @@ def begin(run_dir: str, *, is_first: bool) -> None:
         os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_in_child)
 
 
+def is_begun() -> bool:
+    return bool(_run_dir)
+
+
+def move(run_dir: str) -> None:
+    """Further records go to another run: a notebook begins several, one after the other."""
+    global _run_dir, _writer
+    _run_dir, _writer = run_dir, None
+
+
 def note(record: dict[str, Any]) -> None:
     """Append one record to this process's stream; a failure is told once and otherwise swallowed.
 

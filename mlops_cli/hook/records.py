@@ -313,7 +313,7 @@ class Writer:
             try:
                 stream.sync()
             except (OSError, ValueError) as exc:
-                self._complain("the run's records are not on the disk yet: %s" % exc)
+                self.complain("the run's records are not on the disk yet: %s" % exc)
 
     def close(self) -> None:
         """Let go of the files. A later record opens new streams."""
@@ -382,9 +382,10 @@ class Writer:
 
     def _drop(self, why: str) -> None:
         self.dropped += 1
-        self._complain(why)
+        self.complain(why)
 
-    def _complain(self, text: str) -> None:
+    def complain(self, text: str) -> None:
+        """Tell that something is not recorded; once."""
         if self._told:
             return
         self._told = True

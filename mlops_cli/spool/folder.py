@@ -10,7 +10,6 @@ import errno
 import fcntl
 import json
 import os
-import socket
 import time
 from pathlib import Path
 from typing import Any
@@ -204,7 +203,7 @@ class RunFolder:
         if self._is_elsewhere(fd):
             os.close(fd)
             return None
-        me = {"host": socket.gethostname(), "boot_id": boot_id(), "pid": os.getpid(), "since": time.time()}
+        me = {"host": os.uname().nodename, "boot_id": boot_id(), "pid": os.getpid(), "since": time.time()}
         os.ftruncate(fd, 0)
         os.pwrite(fd, json.dumps(me).encode(), 0)
         return Lock(fd)
@@ -245,7 +244,7 @@ class RunFolder:
             holder = json.loads(os.pread(fd, 4096, 0) or b"{}")
         except ValueError:
             return False
-        if not holder.get("host") or holder["host"] == socket.gethostname() or holder.get("boot_id") == boot_id():
+        if not holder.get("host") or holder["host"] == os.uname().nodename or holder.get("boot_id") == boot_id():
             return False
         return time.time() - os.fstat(fd).st_mtime < FAR_HOLDER_S
 
