@@ -82,12 +82,13 @@ def close(folder: RunFolder, connect: Callable[[], Api]) -> str:
 def start_beside(what: str, folder: RunFolder) -> int:
     """Start `python -m mlops_cli.supervisor adopt|attach FOLDER` in a session of its own; its pid.
 
-    It is not our parent and we are not its: neither's death touches the other.
+    It is not our parent and we are not its: neither's death touches the other. `-P`: a `secrets.py` or `queue.py` in
+    the person's folder is not the standard library's.
     """
     null = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDWR, 0)
     return os.posix_spawn(
         sys.executable,
-        [sys.executable, "-m", "mlops_cli.supervisor", what, str(folder.path)],
+        [sys.executable, "-P", "-m", "mlops_cli.supervisor", what, str(folder.path)],
         {key: value for key, value in os.environ.items() if key not in ("PYTHONSTARTUP", "PYTHONINSPECT")},
         file_actions=[null, (os.POSIX_SPAWN_DUP2, 0, 1), (os.POSIX_SPAWN_DUP2, 0, 2)],
         setsid=True,

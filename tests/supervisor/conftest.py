@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 BARE = Path(__file__).with_name("bare.py")
+RECORDED = Path(__file__).with_name("recorded.py")
 
 
 @dataclass
@@ -136,6 +137,86 @@ def bare(tmp_path: Path) -> Bare:
     runs = tmp_path / "runs"
     runs.mkdir()
     return Bare(runs)
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Runs under the supervisor, with the store of the test's own home."""
+
+    home: Path
+    cwd: Path
+
+    def command(self, *argv: str, **spec: Any) -> list[str]:
+        return [sys.executable, str(RECORDED), json.dumps(spec), *argv]
+
+    def __call__(
+        self, *argv: str, options: dict[str, Any] | None = None, **spec: Any
+    ) -> subprocess.CompletedProcess[bytes]:
+        settings: dict[str, Any] = {
+            "capture_output": True,
+            "timeout": 60,
+            "check": False,
+            "cwd": self.cwd,
+            **(options or {}),
+        }
+        return subprocess.run(self.command(*argv, **spec), **settings)
+
+    def start(self, *argv: str, options: dict[str, Any] | None = None, **spec: Any) -> subprocess.Popen[bytes]:
+        settings: dict[str, Any] = {
+            "cwd": self.cwd,
+            "stderr": subprocess.DEVNULL,
+            "stdout": subprocess.DEVNULL,
+            **(options or {}),
+        }
+        return subprocess.Popen(self.command(*argv, **spec), **settings)
+
+    @property
+    def runs(self) -> Path:
+        return self.home / "runs"
+
+    def folders(self) -> list[Path]:
+        if not self.runs.exists():
+            return []
+        return [path for path in self.runs.iterdir() if path.name != "live"]
+
+    def live(self) -> list[str]:
+        return sorted(path.name for path in (self.runs / "live").iterdir())
+
+    @property
+    def api(self) -> Any:
+        from mlops_cli.client.connect import connect
+        from mlops_cli.config.settings import load_settings
+
+        return connect(load_settings())
+
+    def settle(self) -> Any:
+        from mlops_cli.config.paths import locate
+        from mlops_cli.supervisor.settle import settle
+
+        return settle(locate(), lambda: self.api)
+
+    def tasks(self) -> list[dict[str, Any]]:
+        return [self.api.tasks.document(task["id"]) for task in self.api.tasks.find({"only_fields": ["id"]})]
+
+    def task(self) -> dict[str, Any]:
+        (only,) = self.tasks()
+        return only
+
+    def console(self, task: str) -> bytes:
+        found, after = b"", None
+        while True:
+            page = self.api.events.console(task, after=after)
+            found += b"".join(chunk["raw"] for chunk in page["chunks"])
+            after = page["last"]
+            if not page["more"]:
+                return found
+
+
+@pytest.fixture
+def recorded(home: Path, tmp_path: Path) -> Recorded:
+    work = tmp_path / "work"
+    work.mkdir()
+    return Recorded(home, work)
 
 
 def wait_until(is_true: Callable[[], Any], what: str, *, timeout: float = 10.0) -> Any:
