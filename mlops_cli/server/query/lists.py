@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,9 +80,9 @@ def plain(value: Any) -> Value:
 
 def _side(spec: dict[str, Any], name: str, group: str, side: str) -> list[Value]:
     part = spec.get(group) or {}
-    values = part.get(side) if isinstance(part, dict) else part
-    if values is None or values == {}:
-        return []
-    if not isinstance(values, Sequence) or isinstance(values, str):
+    if not isinstance(part, dict):
+        raise InvalidInput(f"Validation error: filters.{name}.{group} must be an object")
+    values = part.get(side) or []
+    if not isinstance(values, list):
         raise InvalidInput(f"Validation error: filters.{name}.{group}.{side} must be a list")
     return [plain(value) for value in values]

@@ -87,7 +87,8 @@ def _introduce(db: Database, meta: dict[str, str]) -> dict[str, str]:
         }
         connection.executemany("INSERT INTO meta VALUES (?, ?)", facts.items())
         connection.execute(
-            "INSERT INTO users (id, name, role, company, created) VALUES (:user, :user_name, 'admin', :company, :created)",
+            "INSERT INTO users (id, name, role, company, created)"
+            " VALUES (:user, :user_name, 'admin', :company, :created)",
             {**facts, "created": dates.now()},
         )
     return {**meta, **facts}

@@ -38,7 +38,8 @@ def from_request(request: Fields) -> Fields:
     if "configuration" in request:
         found["configuration"] = configuration(request["configuration"])
     if "models" in request:
-        found["models"] = {side: models(items) for side, items in request["models"].items() if items is not None}
+        lists = request["models"]
+        found["models"] = {side: models(lists[side]) for side in ("input", "output") if lists.get(side) is not None}
     if "container" in request:
         found["container"] = {key: value for key, value in request["container"].items() if value is not None}
     if "runtime" in request:
