@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from ..render.output import Output
@@ -56,7 +55,7 @@ class Context:
         if self.settings.server is not None:
             return
         try:
-            if not os.listdir(self.settings.paths.runs / "live"):
+            if not any((self.settings.paths.runs / "live").iterdir()):
                 return
         except OSError:
             return

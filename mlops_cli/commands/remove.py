@@ -48,10 +48,10 @@ def _delete(context: Context, task: str, status: str, *, force: bool) -> bool:
     """The API deletes only drafts and archived ones without force; a person's yes counts as that for ended ones."""
     from .names import forget
 
-    is_busy = status in ("in_progress", "queued", "published", "publishing")
+    if status in ("in_progress", "queued", "published", "publishing") and not force:
+        context.output.warn(f"{short(task)} was not deleted: it is {status} (--force deletes it all the same)")
+        return False
     try:
-        if is_busy and not force:
-            raise MlopsError(f"it is {status}", hint="--force deletes it all the same")
         context.api.tasks.delete(task, force=True)
     except MlopsError as error:
         context.output.warn(f"{short(task)} was not deleted: {error.message}")

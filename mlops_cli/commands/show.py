@@ -53,7 +53,8 @@ def _part(doc: dict[str, Any], section: str, fields: list[str]) -> Any:
     paths = {
         "params": "hyperparams", "metrics": "last_metrics", "code": "script", "diff": "script.diff",
         "packages": "script.requirements", "host": "runtime", "config": "configuration", "models": "models",
-        "files": "execution.artifacts", "data": "execution.artifacts", "notes": "runtime", "env": "hyperparams.Environment",
+        "files": "execution.artifacts", "data": "execution.artifacts", "notes": "runtime",
+        "env": "hyperparams.Environment",
     }  # fmt: skip
     found: Any = _dig(doc, paths[section]) if section in paths else doc
     if section in ("files", "data"):
