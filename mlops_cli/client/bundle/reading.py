@@ -54,7 +54,7 @@ class Bundle:
         rest = b""
         for block in self._blocks(name):
             *whole, rest = (rest + block).split(b"\n")
-            if len(rest) > self._limits.line_bytes:
+            if len(max(whole, key=len, default=rest)) > self._limits.line_bytes or len(rest) > self._limits.line_bytes:
                 raise _refused(f"{name} has a line of more than {self._limits.line_bytes} bytes")
             for line in whole:
                 yield _object(_parse(line, name), name)
