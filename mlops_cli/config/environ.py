@@ -22,7 +22,10 @@ RUN_DIR = "MLOPS_RUN_DIR"
 """Set in the child: the run folder, where the hook and the sdk append their records."""
 
 HOOK = "MLOPS_HOOK"
-"""`off`, or taps to leave out, comma-separated and each with a minus: `-argparse,-open`."""
+"""`off`, or taps to leave out, comma-separated and each with a minus: `-argparse,-files`."""
+
+TAPS = "MLOPS_TAPS"
+"""Tap files of plug-ins for the hook, or folders of them, separated like PATH."""
 
 CLEARML_SERVERS = ("CLEARML_API_HOST", "TRAINS_API_HOST")
 """Where an existing set-up names its API server."""

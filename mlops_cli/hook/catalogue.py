@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 TAPS: dict[str, tuple[tuple[str, ...], str]] = {
     "argparse": (("argparse",), "the effective options of argparse programs"),
     "click": (("click.core", "typer._click.core"), "the effective options of click and typer programs"),
@@ -42,12 +44,34 @@ def switched_off(switches: str) -> frozenset[str]:
     return frozenset(word.strip()[1:] for word in switches.split(",") if word.strip().startswith("-"))
 
 
-def describe(switches: str = "") -> list[dict[str, object]]:
-    """One row a tap, for `mlops doctor`: `name`, `targets`, `notes` and whether it is `on`."""
+def plug_ins(places: str, off: frozenset[str] = frozenset()) -> list[str]:
+    """The tap files of plug-ins, from the files and folders that `MLOPS_TAPS` lists; each is named by its file."""
+    found = []
+    for place in places.split(os.pathsep):
+        if place.endswith(".py"):
+            found.append(place)
+        elif place and os.path.isdir(place):
+            found += [os.path.join(place, name) for name in sorted(os.listdir(place)) if name.endswith(".py")]
+    return [path for path in found if _stem(path) not in off]
+
+
+def describe(switches: str = "", places: str = "") -> list[dict[str, object]]:
+    """One row a tap, for `mlops doctor`: `name`, `targets`, `notes` and whether it is `on`.
+
+    Given the values of `MLOPS_HOOK` and `MLOPS_TAPS`. A plug-in's file is named, never run here, so its targets are
+    unknown.
+    """
     off = switched_off(switches)
+    is_off = switches.strip().lower() == "off"
     rows: list[dict[str, object]] = [
         {"name": FILES, "targets": [], "notes": "files opened for reading or writing", "on": FILES not in off}
     ]
     for name, (targets, words) in TAPS.items():
         rows.append({"name": name, "targets": list(targets), "notes": words, "on": name not in off})
+    for path in plug_ins(places):
+        rows.append({"name": _stem(path), "targets": [], "notes": path, "on": not is_off and _stem(path) not in off})
     return rows
+
+
+def _stem(path: str) -> str:
+    return os.path.splitext(os.path.basename(path))[0]

@@ -106,7 +106,8 @@ def _after_fork() -> None:
 
 def _in_child() -> None:
     """What other threads would have written stayed with the parent. A child of an unfinished turn notes nothing."""
-    global _turn
+    global _turn, _writer
     _waiting.clear()
+    _writer = None
     if _has_turn:
         _turn = allocate_lock()

@@ -7,10 +7,10 @@ import sys
 
 from . import catalogue, interpreter, notes
 
-# Programs that only find another interpreter and start it there: their own packages and options say nothing.
+# Programs that only start another one, often in another interpreter: their own packages and files say nothing.
 FORWARDERS = frozenset(
     "conda mamba micromamba poetry pipenv hatch pdm rye tox nox pipx pip pip3"
-    " virtualenv pre-commit ensurepip venv".split()
+    " virtualenv pre-commit ensurepip venv mlops mlops_cli".split()
 )
 
 
@@ -27,7 +27,8 @@ def begin(run_dir: str, switches: str) -> None:
     from . import triggers
 
     table = {target: name for name, (targets, _) in catalogue.TAPS.items() if name not in off for target in targets}
-    triggers.install(table, _extra_taps(), notes.note)
+    plug_ins = catalogue.plug_ins(os.environ.get("MLOPS_TAPS", ""), off)
+    triggers.install(table, plug_ins, notes.note)
 
 
 def _program() -> str:
@@ -36,14 +37,3 @@ def _program() -> str:
     if sys.argv and sys.argv[0] == "-m" and "-m" in words[:-1]:
         return str(words[words.index("-m") + 1]).split(".")[0]
     return os.path.basename(sys.argv[0]) if getattr(sys, "argv", None) else ""
-
-
-def _extra_taps() -> list[str]:
-    """Tap files that plug-ins brought, from a list of files and folders."""
-    found = []
-    for place in os.environ.get("MLOPS_TAPS", "").split(os.pathsep):
-        if place.endswith(".py"):
-            found.append(place)
-        elif place and os.path.isdir(place):
-            found += [os.path.join(place, name) for name in sorted(os.listdir(place)) if name.endswith(".py")]
-    return found

@@ -62,14 +62,18 @@ class Finder:
 
 
 def _add_step(loader: Any, name: str, wakers: list[Callable[[Any], None]]) -> None:
-    """Let this loader object, and no other of its class, wake the taps after it ran the module."""
+    """Let this loader object, and no other of its class, wake the taps once it ran the module; then it is as before."""
     run = getattr(loader, "exec_module", None)
     if run is None or isinstance(loader, type):
         return
 
     def exec_module(module: Any) -> None:
+        # A loader may serve several modules, as that of a zip file does.
+        is_meant = getattr(module, "__name__", None) == name
+        if is_meant and vars(loader).get("exec_module") is exec_module:
+            del loader.exec_module
         run(module)
-        if getattr(module, "__name__", None) == name:
+        if is_meant:
             _wake(wakers, module)
 
     try:
@@ -104,7 +108,7 @@ def _add_extra(path: str, wakers: dict[str, list[Callable[[Any], None]]], note: 
         tap: Any = type(sys)(name)
         tap.__file__ = path
         SourceFileLoader(name, path).exec_module(tap)
-        for target in tap.TARGETS:
+        for target in (tap.TARGET,) if isinstance(tap.TARGET, str) else tap.TARGET:
             wakers.setdefault(target, []).append(lambda module: tap.apply(module, note))
     except Exception as error:
         notes.warn(error)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from .conftest import Hooked
+from .frameworks import need_module
 from .interpreters import HOOKED, need
 
 WORKERS = """
@@ -38,12 +39,10 @@ def test_workers_of_each_start_method_have_streams_of_their_own(version: str, me
 def test_a_fork_while_another_thread_is_noting_blocks_nobody(hooked: Hooked) -> None:
     script = """
 import os, threading
-stop = False
-def busy():
-    number = 0
-    while not stop:
-        open("b%d.dat" % number, "w").close(); number += 1
-threads = [threading.Thread(target=busy) for _ in range(3)]
+def busy(thread):
+    for number in range(300):
+        open("b%d-%d.dat" % (thread, number), "w").close()
+threads = [threading.Thread(target=busy, args=(thread,)) for thread in range(3)]
 for thread in threads: thread.start()
 for number in range(30):
     pid = os.fork()
@@ -51,15 +50,13 @@ for number in range(30):
         open("child%d.out" % number, "w").close()
         os._exit(0)
     os.waitpid(pid, 0)
-stop = True
 for thread in threads: thread.join()
 """
     child = hooked(script, env={"PYTHONWARNINGS": "ignore"})
     assert (child.code, child.err) == (0, "")
     children = {Path(path).name for path in child.opened("w") if "child" in path}
-    # A child that is past the limit of noted files counts instead.
-    assert len(children) == 30 or child.of("left_out")
-    assert len(child.streams) == 31
+    assert len(children) == 30
+    assert len(child.streams) == 31 == len({name.split("-")[0] for name in child.streams})
 
 
 def test_only_the_first_interpreter_is_the_main_one(hooked: Hooked) -> None:
@@ -80,3 +77,45 @@ def test_a_child_with_a_bare_environment_runs_without_the_hook(hooked: Hooked) -
     script = "import subprocess, sys\nsubprocess.check_call([sys.executable, '-c', 'open(\"x.csv\", \"w\")'], env={})"
     child = hooked(script)
     assert (child.code, child.err, child.opened("w")) == (0, "", [])
+
+
+def test_loky_workers_of_joblib_write_their_own_streams_and_no_parameters(hooked: Hooked) -> None:
+    script = """
+import argparse, joblib
+def work(number):
+    open("w%d.csv" % number, "w").close()
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(); parser.add_argument("--lr", type=float, default=0.1); parser.parse_args()
+    joblib.Parallel(n_jobs=2)(joblib.delayed(work)(number) for number in range(4))
+"""
+    child = hooked(script, python=need_module("joblib"))
+    assert child.code == 0, child.err
+    assert {f"w{number}.csv" for number in range(4)} <= {Path(path).name for path in child.opened("w")}
+    assert set(child.items()) == {"lr"}
+    assert len(child.streams) >= 2
+
+
+def test_each_rank_of_torchrun_has_its_stream_and_the_launcher_no_parameters(hooked: Hooked, tmp_path: Path) -> None:
+    script = """
+import argparse, os
+parser = argparse.ArgumentParser(); parser.add_argument("--lr", type=float, default=0.1); parser.parse_args()
+open("rank%s.csv" % os.environ["RANK"], "w").close()
+"""
+    python = need_module("torch")
+    launcher = [python, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0"]
+    child = hooked(script, "--lr", "0.5", python=launcher)
+    assert child.code == 0, child.err
+    assert {"rank0.csv", "rank1.csv"} <= {Path(path).name for path in child.opened("w")}
+    assert set(child.items()) == {"lr"} and child.items()["lr"]["value"] == "0.5"
+    assert len(child.of("params")) == 2
+    assert len(child.streams) >= 2
+
+
+def test_coverage_measures_the_program_and_its_options_are_noted(hooked: Hooked, tmp_path: Path) -> None:
+    script = "import argparse\nparser = argparse.ArgumentParser(); parser.add_argument('--lr', type=float)\n"
+    script += "print(parser.parse_args().lr)\n"
+    python = need_module("coverage")
+    child = hooked(script, "--lr", "2", python=[python, "-m", "coverage", "run"])
+    assert (child.code, child.out) == (0, "2.0\n"), child.err
+    assert child.items()["lr"]["value"] == "2.0"
+    assert (tmp_path / "work" / ".coverage").exists()

@@ -177,7 +177,7 @@ def test_an_error_inside_the_hook_is_one_line_and_the_program_runs(hooked: Hooke
     taps = tmp_path / "taps"
     taps.mkdir()
     (taps / "bad.py").write_text("this is no Python")
-    (taps / "worse.py").write_text("TARGETS = ('colorsys',)\ndef apply(module, note): raise ValueError('broken')\n")
+    (taps / "worse.py").write_text("TARGET = ('colorsys',)\ndef apply(module, note): raise ValueError('broken')\n")
     child = hooked("import colorsys; print('ran')", env={"MLOPS_TAPS": str(taps)})
     assert (child.code, child.out) == (0, "ran\n")
     assert child.err.count("\n") == 1 and "SyntaxError" in child.err

@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable
 
-TARGETS = ("argparse",)
+TARGET = ("argparse",)
 
 # Launchers and machinery that parse a command line of their own; their options are no parameters of the experiment.
 INTERNAL = frozenset(

@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable
 
-TARGETS = ("click.core", "typer._click.core")
+TARGET = ("click.core", "typer._click.core")
 
 
 def apply(module: Any, note: Callable[[dict[str, Any]], None]) -> None:

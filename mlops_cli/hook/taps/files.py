@@ -156,7 +156,7 @@ class _Files:
         self._beyond += 1
         if self._beyond == self._tell_at:
             self._tell_at *= 2
-            why = "more than %d different files were opened" % LIMIT
+            why = "after the first %d files, at least %d more were opened" % (LIMIT, self._beyond)
             self._note({"k": "left_out", "what": "opened files", "why": why, "count": self._beyond})
 
 

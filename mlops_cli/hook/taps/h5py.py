@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable
 
-TARGETS = ("h5py._hl.files",)
+TARGET = ("h5py._hl.files",)
 
 
 def apply(module: Any, note: Callable[[dict[str, Any]], None]) -> None:

@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable
 
-TARGETS = ("hydra._internal.callbacks",)
+TARGET = ("hydra._internal.callbacks",)
 
 
 def apply(module: Any, note: Callable[[dict[str, Any]], None]) -> None:

@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable
 
-TARGETS = ("joblib.numpy_pickle",)
+TARGET = ("joblib.numpy_pickle",)
 
 _FRAMEWORKS = {
     "sklearn": "ScikitLearn",

@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable
 
-TARGETS = ("omegaconf.omegaconf",)
+TARGET = ("omegaconf.omegaconf",)
 
 
 def apply(module: Any, note: Callable[[dict[str, Any]], None]) -> None:

@@ -10,12 +10,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable
 
-TARGETS = ("tensorboard.summary.writer.event_file_writer", "tensorflow.python.ops.gen_summary_ops")
+TARGET = ("tensorboard.summary.writer.event_file_writer", "tensorflow.python.ops.gen_summary_ops")
 
 
 def apply(module: Any, note: Callable[[dict[str, Any]], None]) -> None:
     """TensorBoard's own writer (torch uses it) knows its file; TensorFlow's only tells its folder."""
-    if module.__name__ == TARGETS[0]:
+    if module.__name__ == TARGET[0]:
 
         def look(args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
             path = wrap.path_of(getattr(args[0], "_file_name", None) or args[0].get_logdir())

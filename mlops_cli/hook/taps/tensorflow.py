@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable
 
-TARGETS = (
+TARGET = (
     "tensorflow.python.saved_model.save",
     "tensorflow.python.checkpoint.checkpoint",
     "keras.src.saving.saving_api",

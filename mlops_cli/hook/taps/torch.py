@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable
 
-TARGETS = ("torch.serialization", "torch.jit._script", "torch.export")
+TARGET = ("torch.serialization", "torch.jit._script", "torch.export")
 
 
 def apply(module: Any, note: Callable[[dict[str, Any]], None]) -> None:

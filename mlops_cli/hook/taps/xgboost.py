@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable
 
-TARGETS = ("xgboost.core",)
+TARGET = ("xgboost.core",)
 
 
 def apply(module: Any, note: Callable[[dict[str, Any]], None]) -> None:
