@@ -13,9 +13,11 @@ from mlops_cli.secrets.names import is_secret_name
 from mlops_cli.secrets.patch import AlteredLine, LeftOut, ScrubbedPatch, scrub_patch
 from mlops_cli.secrets.values import (
     Scrubbed,
+    kind_in_binary,
     known_values,
     scrub_argv,
     scrub_bytes,
+    scrub_code,
     scrub_environ,
     scrub_text,
     scrub_url,
@@ -34,9 +36,11 @@ __all__ = [
     "Scrubbed",
     "ScrubbedPatch",
     "is_secret_name",
+    "kind_in_binary",
     "known_values",
     "scrub_argv",
     "scrub_bytes",
+    "scrub_code",
     "scrub_environ",
     "scrub_patch",
     "scrub_text",

@@ -102,6 +102,11 @@ def find(data: bytes, known: Sequence[bytes] = (), *, in_code: bool = False) -> 
     return merged
 
 
+def find_shapes(data: bytes, known: Sequence[bytes] = ()) -> list[Span]:
+    """Only what cannot be anything else: for binary files, where names and values mean nothing."""
+    return [*_known(data, known), *_runs(data, in_code=True), *(_pem(data) if b"PRIVATE KEY" in data else ())]
+
+
 def replace(data: bytes, spans: Sequence[Span]) -> bytes:
     """`data` with each span replaced; the line ends inside a span (a PEM block) stay, so lines keep their numbers."""
     if not spans:

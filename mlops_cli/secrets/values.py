@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from mlops_cli.secrets.find import REDACTED, Finding, find, replace
+from mlops_cli.secrets.find import REDACTED, Finding, find, find_shapes, replace
 from mlops_cli.secrets.names import is_literal, is_mixed, is_secret_name, strength
 
 T = TypeVar("T")
@@ -67,6 +67,20 @@ def scrub_environ(environ: Mapping[str, str], *, known: Iterable[str] = ()) -> S
         clean[name] = scrubbed.value
         findings.extend(scrubbed.findings)
     return Scrubbed(clean, tuple(findings))
+
+
+def scrub_code(data: bytes, *, known: Iterable[str] = (), place: str = "code") -> Scrubbed[bytes]:
+    """A source file: as in a patch, only named literals, provider shapes and known values count."""
+    spans = find(data, _encoded(known), in_code=True)
+    lines = [data.count(b"\n", 0, span.start) + 1 for span in spans]
+    findings = tuple(Finding(span.kind, f"{place}:{line}") for span, line in zip(spans, lines, strict=True))
+    return Scrubbed(replace(data, spans), findings)
+
+
+def kind_in_binary(data: bytes, *, known: Iterable[str] = ()) -> str:
+    """What kind of secret a binary file holds, or nothing: provider shapes, private keys and known values."""
+    spans = find_shapes(data, _encoded(known))
+    return spans[0].kind if spans else ""
 
 
 _ASSIGNMENT = re.compile(r"(?P<name>[-+]{0,2}[A-Za-z_][\w./-]*)(?P<sign>:?=)(?P<value>.*)", re.DOTALL)
