@@ -1,4 +1,4 @@
-"""Finds an interpreter that has a framework: the one running the tests, or the one that MLOPS_TEST_PYTHON names."""
+"""Finds an interpreter that has a framework: the one that MLOPS_TEST_PYTHON names, or the one running the tests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _has(python: str, module: str) -> bool:
 
 
 def need_module(*modules: str) -> str:
-    for python in (sys.executable, _OTHER):
+    for python in (_OTHER, sys.executable):
         if python and all(_has(python, module) for module in modules):
             return python
     return pytest.skip(f"{', '.join(modules)} not installed here, nor where MLOPS_TEST_PYTHON points")
