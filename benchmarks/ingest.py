@@ -46,7 +46,8 @@ def main(count: int) -> None:
         total = per * len(NAMES)
         base = base or total / cpu
         print(
-            f"{label:42}{total / cpu / 1e6:15.2f}{total / wall / 1e6:8.2f}{size / total:13.1f}{total / cpu / base:7.1f}x",
+            f"{label:42}{total / cpu / 1e6:15.2f}{total / wall / 1e6:8.2f}{size / total:13.1f}"
+            f"{total / cpu / base:7.1f}x",
             flush=True,
         )
 
@@ -61,7 +62,8 @@ def as_rows(folder: Path, points: Points) -> tuple[float, float, int]:
     connection = sqlite3.connect(folder / "rows.db", isolation_level=None)
     connection.executescript(
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
-        "CREATE TABLE m (series INTEGER, step INTEGER, time INTEGER, value REAL, PRIMARY KEY (series, step)) WITHOUT ROWID"
+        "CREATE TABLE m (series INTEGER, step INTEGER, time INTEGER, value REAL, PRIMARY KEY (series, step))"
+        " WITHOUT ROWID"
     )
     steps, values, times = points
     every = len(NAMES)

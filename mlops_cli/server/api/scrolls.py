@@ -16,6 +16,11 @@ def pack(request: dict[str, Any], position: Any) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode()
 
 
+def page(found: list[dict[str, Any]], total: int | None, request: dict[str, Any], position: Any) -> dict[str, Any]:
+    """One page of events, and the scroll id to go on from."""
+    return {"events": found, "returned": len(found), "total": total, "scroll_id": pack(request, position)}
+
+
 def resume(body: dict[str, Any], fields: Sequence[str]) -> tuple[dict[str, Any], Any]:
     """The request that a scroll restores and where it is; without a scroll the body's own fields, and None."""
     scroll_id = body.get("scroll_id")

@@ -13,11 +13,13 @@ import zlib
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+from ...schemas.console import unfinished
+
 BLOCK_BYTES = 64 * 1024
 """Raw text of a full block: what a tail decompresses at least."""
 
-ENTRY_BYTES = 256 * 1024
-"""Longer pieces of raw output are cut; log events of the API never are."""
+ENTRY_BYTES = 64 * 1024
+"""Longer pieces of raw output are cut, at the end of a line where there is one; log events of the API never are."""
 
 ENTRY_COST = 48
 """What an entry counts beside its text, so that a block of empty entries is full some day, too."""
@@ -144,7 +146,7 @@ def tail_start(connection: sqlite3.Connection, task: str, lines: int) -> int:
         "SELECT first, lines FROM console WHERE task = ? AND count > 0 ORDER BY first DESC", (task,)
     )
     first, found = 0, 0
-    for row in rows:
+    for row in rows.fetchall():
         first = int(row["first"])
         # One more, because the oldest line may begin in the block before.
         if found + int(row["lines"]) > lines:
@@ -152,10 +154,11 @@ def tail_start(connection: sqlite3.Connection, task: str, lines: int) -> int:
         found += int(row["lines"])
     else:
         return first
-    for number, entry in reversed(list(enumerate(open_block(connection, task, first), first))):
+    entries = open_block(connection, task, first)
+    for back, entry in enumerate(reversed(entries), 1):
         found += _lines(entry)
         if found > lines:
-            return number
+            return first + len(entries) - back
     return first
 
 
@@ -179,17 +182,22 @@ def clear(connection: sqlite3.Connection, task: str, *, before: int | None = Non
     return deleted
 
 
-def _cut(entry: Entry) -> Iterable[Entry]:
-    if entry.kind == EVENT or len(entry.raw) <= ENTRY_BYTES:
-        return (entry,)
-    return [
-        entry._replace(raw=entry.raw[start : start + ENTRY_BYTES]) for start in range(0, len(entry.raw), ENTRY_BYTES)
-    ]
+def _cut(entry: Entry) -> Iterator[Entry]:
+    start = 0
+    while entry.kind == RAW and len(entry.raw) - start > ENTRY_BYTES:
+        end = entry.raw.rfind(b"\n", start, start + ENTRY_BYTES) + 1
+        if not end:
+            part = entry.raw[start : start + ENTRY_BYTES]
+            end = start + len(part) - unfinished(part)
+        yield entry._replace(raw=entry.raw[start:end])
+        start = end
+    yield entry._replace(raw=entry.raw[start:]) if start else entry
 
 
 def _lines(entry: Entry) -> int:
     # The text of a log event ends a line even when it lacks the newline.
-    return entry.raw.count(b"\n") + (entry.kind == EVENT and not entry.raw.endswith(b"\n"))
+    is_open = entry.kind == EVENT and not entry.raw.endswith(b"\n")
+    return entry.raw.count(b"\n") + int(is_open)
 
 
 def _write(connection: sqlite3.Connection, task: str, first: int, entries: list[Entry]) -> None:
