@@ -138,6 +138,8 @@ def model_name(path: str, task_name: str, taken: Iterable[str]) -> str:
     """A short name for a model file of a run: its stem, told apart by its folder where two are alike."""
     known = set(taken)
     stem = Path(path).stem or Path(path).name or task_name
+    if len(stem) < 3:  # the API wants three characters: `m.pt` keeps its suffix
+        stem = Path(path).name if len(Path(path).name) >= 3 else f"model {stem}"
     if stem not in known:
         return stem
     beside = f"{Path(path).parent.name}/{stem}"

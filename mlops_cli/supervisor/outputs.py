@@ -94,7 +94,9 @@ def _models(api: Api, task: str, spec: RunSpec, collected: Collected) -> None:
         if str(path) in known:
             name, model = known[str(path)]["name"], known[str(path)]["id"]
         else:
-            name = model_name(str(path), spec.task_name, names)
+            given = str(note.get("name") or "")
+            free = len(given) >= 3 and given not in names
+            name = given if free else model_name(str(path), spec.task_name, names)
             names.add(name)
             uri = api.files.put(path, path.name).uri if _is_kept(spec, note) else path.absolute().as_uri()
             model = api.models.create(
