@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from .common import Projects
+from .requests import Projects
 
 __all__ = ["Projects"]
 

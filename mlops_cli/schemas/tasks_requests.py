@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from .common import Many, Move, Projects, UpdateTags
+from .requests import Many, Move, Projects, UpdateTags
 
 __all__ = ["Move", "Projects", "UpdateTags"]
 

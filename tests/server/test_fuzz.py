@@ -44,13 +44,7 @@ values = st.recursive(
 )
 keys = (
     st.sampled_from(
-        """id task tasks model models project projects ids name uri type status tags add_tags remove_tags system_tags parent comment user
-    order_by only_fields projection page page_size size start scroll_id refresh_scroll _any_ _all_ filters search_text created started
-    last_update last_iteration last_metrics.a.b.value hyperparams.A.b.value hyperparams hyperparams."x" runtime.k runtime configuration
-    configuration.c.value models.input.model execution execution.queue execution.artifacts.key include_subprojects search_hidden ready
-    metadata metadata.k.value labels framework script container output output_dest force artifacts requirements new_task_name
-    new_task_project new_project_name execution_overrides replace_hyperparams names keys add_or_update remove publish include_stats
-    check_own_contents shallow_search new_location delete_contents iteration design""".split()
+        ["id", "task", "tasks", "model", "models", "project", "projects", "ids", "name", "uri", "type", "status", "tags", "add_tags", "remove_tags", "system_tags", "parent", "comment", "user", "order_by", "only_fields", "projection", "page", "page_size", "size", "start", "scroll_id", "refresh_scroll", "_any_", "_all_", "filters", "search_text", "created", "started", "last_update", "last_iteration", "last_metrics.a.b.value", "hyperparams.A.b.value", "hyperparams", 'hyperparams."x"', "runtime.k", "runtime", "configuration", "configuration.c.value", "models.input.model", "execution", "execution.queue", "execution.artifacts.key", "include_subprojects", "search_hidden", "ready", "metadata", "metadata.k.value", "labels", "framework", "script", "container", "output", "output_dest", "force", "artifacts", "requirements", "new_task_name", "new_task_project", "new_project_name", "execution_overrides", "replace_hyperparams", "names", "keys", "add_or_update", "remove", "publish", "include_stats", "check_own_contents", "shallow_search", "new_location", "delete_contents", "iteration", "design"]
     )
     | texts
 )

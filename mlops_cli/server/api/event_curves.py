@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any
 
+from ..db.sqlite import Connection
 from ..store import curves, event_reads
 from ..store.store import Caller, Store
 from ..store.summaries import Series, find, names
@@ -104,7 +104,7 @@ def get_multi_task_metrics(store: Store, body: Json, _caller: Caller) -> Json:
     return {"metrics": [{"metric": metric, "variants": sorted(found[metric])} for metric in sorted(found)]}
 
 
-def _histograms(connection: sqlite3.Connection, task: str, body: Json) -> Json:
+def _histograms(connection: Connection, task: str, body: Json) -> Json:
     found: Json = {}
     for series in find(connection, task, asked_metrics(body.get("metrics"))):
         curve = curves.averaged(connection, series, body.get("samples", SAMPLES), body.get("key", "iter"))

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any
 
 from ...errors import InvalidInput
 from ...schemas.events import DOCUMENTS, SCALAR
+from ..db.sqlite import Connection
 from ..store import events
 from ..store.event_reads import Wanted
 
 Json = dict[str, Any]
 
 
-def named(connection: sqlite3.Connection, owner: str, body: Json) -> str:
+def named(connection: Connection, owner: str, body: Json) -> str:
     """The name of the task (or model). Raises NotFound when there is none."""
     is_model = bool(body.get("model_events"))
     table = "models" if is_model else "tasks"

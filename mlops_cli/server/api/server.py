@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ... import __version__
 from ..store.store import Caller, Store
 
 API_VERSION = "2.34"
@@ -19,7 +18,7 @@ Body = dict[str, Any]
 def info(store: Store, body: Body, caller: Caller) -> Body:
     return {
         "version": SERVER_VERSION,
-        "build": f"mlops-{__version__}",
+        "build": "mlops",
         "commit": "",
         "uid": store.uid,
         "api_version": API_VERSION,

@@ -1,1 +1,1 @@
-""""""
+"""The door to the database: connections, transactions, numbered migrations, what the disk allows."""

@@ -17,6 +17,10 @@ from ...errors import Busy, Conflict, Denied, InvalidInput, MlopsError, Unreacha
 BUSY_S = 10.0
 """How long a writer waits for another writer before it says so."""
 
+Connection = sqlite3.Connection
+Row = sqlite3.Row
+"""What the rest of the server names of SQLite."""
+
 SqlFunction = tuple[int, Callable[..., Any]]
 
 

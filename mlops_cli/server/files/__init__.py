@@ -1,1 +1,1 @@
-""""""
+"""Where the bytes of artifacts and models lie."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 from ...errors import InvalidInput
@@ -24,8 +25,6 @@ def stamp(microseconds: int) -> str:
 
 def normalize(value: Any) -> str:
     """An ISO-8601 date (with or without zone, fraction, time), in the stored form; no zone means UTC."""
-    from datetime import UTC, datetime  # noqa: PLC0415 - most queries name no date
-
     if not isinstance(value, str):
         raise InvalidInput(f"Validation error: not a date: {value!r}")
     try:
@@ -38,8 +37,6 @@ def normalize(value: Any) -> str:
 
 def seconds_between(start: str, end: str) -> int:
     """Whole seconds from one stored date to another, never negative."""
-    from datetime import datetime  # noqa: PLC0415 - only what is running needs it
-
     try:
         return max(0, int((datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()))
     except (ValueError, TypeError):

@@ -1,1 +1,1 @@
-""""""
+"""What is stored and what may happen to it: domain verbs, one transaction each."""

@@ -7,13 +7,13 @@ was sent. Entries are numbered from 0 per task; the numbers stay, so that a foll
 from __future__ import annotations
 
 import json
-import sqlite3
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from ...schemas.console import unfinished
+from ..db.sqlite import Connection
 
 BLOCK_BYTES = 64 * 1024
 """Raw text of a full block: what a tail decompresses at least."""
@@ -49,7 +49,7 @@ class Block(NamedTuple):
     time_max: int
 
 
-def append(connection: sqlite3.Connection, task: str, entries: Iterable[Entry]) -> int:
+def append(connection: Connection, task: str, entries: Iterable[Entry]) -> int:
     """Adds entries at the end, growing the last block in place; returns how many were given."""
     tail = connection.execute(
         "SELECT first, count, bytes, data FROM console WHERE task = ? ORDER BY first DESC LIMIT 1", (task,)
@@ -74,7 +74,7 @@ def append(connection: sqlite3.Connection, task: str, entries: Iterable[Entry]) 
     return given
 
 
-def blocks(connection: sqlite3.Connection, task: str) -> list[Block]:
+def blocks(connection: Connection, task: str) -> list[Block]:
     """The blocks of a task, oldest first, unopened."""
     rows = connection.execute(
         "SELECT first, count, lines, time_min, time_max FROM console WHERE task = ? AND count > 0 ORDER BY first",
@@ -83,17 +83,17 @@ def blocks(connection: sqlite3.Connection, task: str) -> list[Block]:
     return [Block(*row) for row in rows]
 
 
-def count(connection: sqlite3.Connection, task: str) -> int:
+def count(connection: Connection, task: str) -> int:
     row = connection.execute("SELECT coalesce(sum(count), 0) FROM console WHERE task = ?", (task,)).fetchone()
     return int(row[0])
 
 
-def open_block(connection: sqlite3.Connection, task: str, first: int) -> list[Entry]:
+def open_block(connection: Connection, task: str, first: int) -> list[Entry]:
     row = connection.execute("SELECT data FROM console WHERE task = ? AND first = ?", (task, first)).fetchone()
     return [] if row is None else _unpack(row[0])
 
 
-def forward(connection: sqlite3.Connection, task: str, start: int = 0) -> Iterator[tuple[int, Entry]]:
+def forward(connection: Connection, task: str, start: int = 0) -> Iterator[tuple[int, Entry]]:
     """Numbered entries from number `start` on, opening one block at a time."""
     while True:
         row = connection.execute(
@@ -111,7 +111,7 @@ def forward(connection: sqlite3.Connection, task: str, start: int = 0) -> Iterat
 
 
 def page(
-    connection: sqlite3.Connection, task: str, size: int, *, earlier: bool, beyond: int | None = None
+    connection: Connection, task: str, size: int, *, earlier: bool, beyond: int | None = None
 ) -> list[tuple[int, Entry]]:
     """The first `size` numbered entries by time, from the newest back (`earlier`) or from the oldest on.
 
@@ -140,7 +140,7 @@ def page(
     return [(sign * number, entry) for _, number, entry in found[:size]]
 
 
-def tail_start(connection: sqlite3.Connection, task: str, lines: int) -> int:
+def tail_start(connection: Connection, task: str, lines: int) -> int:
     """The number of the entry from which on there are at least `lines` whole lines, if there are so many."""
     rows = connection.execute(
         "SELECT first, lines FROM console WHERE task = ? AND count > 0 ORDER BY first DESC", (task,)
@@ -162,7 +162,7 @@ def tail_start(connection: sqlite3.Connection, task: str, lines: int) -> int:
     return first
 
 
-def clear(connection: sqlite3.Connection, task: str, *, before: int | None = None) -> int:
+def clear(connection: Connection, task: str, *, before: int | None = None) -> int:
     """Deletes the entries, or those with a time below `before` in ms; the numbering goes on. Returns how many."""
     deleted, after = 0, 0
     for block in blocks(connection, task):
@@ -200,7 +200,7 @@ def _lines(entry: Entry) -> int:
     return entry.raw.count(b"\n") + int(is_open)
 
 
-def _write(connection: sqlite3.Connection, task: str, first: int, entries: list[Entry]) -> None:
+def _write(connection: Connection, task: str, first: int, entries: list[Entry]) -> None:
     times = [entry.timestamp for entry in entries]
     connection.execute(
         "INSERT OR REPLACE INTO console (task, first, count, lines, bytes, time_min, time_max, data)"

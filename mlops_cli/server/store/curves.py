@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from array import array
 from typing import Any
 
 from ...schemas.events import SINGLE_VALUE_ITER
+from ..db.sqlite import Connection
 from ..series.chunks import NAN, Summary, summarize
 from ..series.columns import Points
 from ..series.thin import OpenChunk, average, thin
@@ -17,7 +17,7 @@ from .summaries import Series
 NEWEST = 10
 
 
-def averaged(connection: sqlite3.Connection, series: Series, samples: int, key: str) -> dict[str, Any] | None:
+def averaged(connection: Connection, series: Series, samples: int, key: str) -> dict[str, Any] | None:
     """The API's histogram of one series, or None when it has nothing but a single value."""
     summaries, open_chunk = _curve(connection, series.id)
     if not summaries:
@@ -29,7 +29,7 @@ def averaged(connection: sqlite3.Connection, series: Series, samples: int, key: 
     return found
 
 
-def thinned(connection: sqlite3.Connection, series: Series, samples: int, key: str) -> dict[str, Any]:
+def thinned(connection: Connection, series: Series, samples: int, key: str) -> dict[str, Any]:
     """Columns of buckets that keep each extreme and the step where it is."""
     summaries, open_chunk = _curve(connection, series.id)
     buckets = thin(summaries, open_chunk, samples, by_time=key != "iter")
@@ -48,7 +48,7 @@ def thinned(connection: sqlite3.Connection, series: Series, samples: int, key: s
     }
 
 
-def single_value(connection: sqlite3.Connection, series: int) -> tuple[float, int] | None:
+def single_value(connection: Connection, series: int) -> tuple[float, int] | None:
     """The value and time of the point that marks a single value, if there is one."""
     for points in store.forward(connection, series, SINGLE_VALUE_ITER - 1):
         if points.steps[0] == SINGLE_VALUE_ITER:
@@ -57,7 +57,7 @@ def single_value(connection: sqlite3.Connection, series: int) -> tuple[float, in
     return None
 
 
-def newest(connection: sqlite3.Connection, series: int, size: int = NEWEST) -> Points:
+def newest(connection: Connection, series: int, size: int = NEWEST) -> Points:
     """The last points, ascending, without a single value."""
     parts: list[Points] = []
     missing = size
@@ -77,7 +77,7 @@ def newest(connection: sqlite3.Connection, series: int, size: int = NEWEST) -> P
     return joined
 
 
-def latest(connection: sqlite3.Connection, series: Series) -> dict[str, Any] | None:
+def latest(connection: Connection, series: Series) -> dict[str, Any] | None:
     """The last value and the mean of the last ten."""
     values = newest(connection, series.id).values
     if not values:
@@ -101,7 +101,7 @@ def iso_time(ms: int) -> str:
         return str(ms)
 
 
-def _curve(connection: sqlite3.Connection, series: int) -> tuple[list[Summary], OpenChunk]:
+def _curve(connection: Connection, series: int) -> tuple[list[Summary], OpenChunk]:
     """The summaries without a single value's point, and how to open their chunks."""
     summaries = store.summaries(connection, series)
     bare: dict[int, Points] = {}

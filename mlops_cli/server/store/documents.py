@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...errors import InvalidInput, NotFound
+from ..db.sqlite import Connection
 from ..query import order as ordering
 from ..query.fields import BOOLEAN, LIST, METRIC_FIELDS, OBJECT, TEXT, Collection, Scope
 from ..query.projection import Projection, Tree, project
@@ -58,7 +58,7 @@ def get(store: Store, collection: Collection, document_id: object, only_fields: 
     return found[0]
 
 
-def stored(connection: sqlite3.Connection, collection: Collection, document_id: object, *names: str) -> Document:
+def stored(connection: Connection, collection: Collection, document_id: object, *names: str) -> Document:
     """The named fields as stored (URIs relative, internal fields too), for a change within a transaction."""
     scope = Scope(collection)
     scope.names.update(names)
@@ -76,7 +76,7 @@ def stored(connection: sqlite3.Connection, collection: Collection, document_id: 
     return found
 
 
-def insert(connection: sqlite3.Connection, collection: Collection, document: Document) -> int:
+def insert(connection: Connection, collection: Collection, document: Document) -> int:
     """A new row; returns its place in the order of insertion."""
     plain = {name: value for name, value in document.items() if not collection.fields[name].apart}
     seq = _insert(connection, collection, collection.table, plain)
@@ -86,7 +86,7 @@ def insert(connection: sqlite3.Connection, collection: Collection, document: Doc
     return seq
 
 
-def change(connection: sqlite3.Connection, collection: Collection, seq: int, fields: Document) -> None:
+def change(connection: Connection, collection: Collection, seq: int, fields: Document) -> None:
     """Sets these fields of one row; None clears a field."""
     for is_apart, table in ((False, collection.table), (True, collection.apart)):
         part = {name: value for name, value in fields.items() if collection.fields[name].apart is is_apart}
@@ -143,7 +143,7 @@ def metric_value(value: float | None) -> float | str:
     return value
 
 
-def metrics_of(connection: sqlite3.Connection, ids: Sequence[str], wanted: Tree | None = None) -> dict[str, Document]:
+def metrics_of(connection: Connection, ids: Sequence[str], wanted: Tree | None = None) -> dict[str, Document]:
     """`last_metrics` of each of these tasks or models; `wanted` names metrics (and variants) by their hashes."""
     found: dict[str, Document] = {document_id: {} for document_id in ids}
     values: dict[str, Any] = {"ids": json.dumps(list(ids))}
@@ -173,7 +173,7 @@ def _entry(row: Sequence[Any]) -> Document:
 
 
 def _read(
-    store: Store, connection: sqlite3.Connection, scope: Scope, projection: Projection, tail: str
+    store: Store, connection: Connection, scope: Scope, projection: Projection, tail: str
 ) -> list[Document]:
     collection = scope.collection
     names = [name for name in projection.names if name in collection.fields]
@@ -201,7 +201,7 @@ def _read(
     return documents
 
 
-def _add_metrics(connection: sqlite3.Connection, documents: list[Document], projection: Projection) -> None:
+def _add_metrics(connection: Connection, documents: list[Document], projection: Projection) -> None:
     wanted = projection.kept.get("last_metrics")
     found = metrics_of(connection, [document["id"] for document in documents], wanted)
     for document in documents:
@@ -250,7 +250,7 @@ def _decoded(kind: str, value: Any) -> Any:
     return bool(value) if kind == BOOLEAN else value
 
 
-def _insert(connection: sqlite3.Connection, collection: Collection, table: str, document: Document) -> int:
+def _insert(connection: Connection, collection: Collection, table: str, document: Document) -> int:
     columns = ", ".join(document)
     values = {name: encoded(collection, name, value) for name, value in document.items()}
     cursor = connection.execute(

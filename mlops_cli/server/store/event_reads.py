@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from heapq import merge
 from itertools import islice
@@ -10,6 +9,7 @@ from operator import itemgetter
 from typing import Any
 
 from ...schemas.events import DOCUMENTS, SCALAR
+from ..db.sqlite import Connection, Row
 from . import points as store
 from .events import unpack
 from .summaries import Series, find, is_wanted
@@ -24,7 +24,7 @@ _FIELDS = "seq, task, type, metric, variant, iter, timestamp, worker, body"
 
 
 def walk(
-    connection: sqlite3.Connection,
+    connection: Connection,
     task: str,
     types: Sequence[str],
     wanted: Wanted,
@@ -52,7 +52,7 @@ def batch(events: Iterator[Event], size: int) -> list[Event]:
     return found
 
 
-def total(connection: sqlite3.Connection, task: str, types: Sequence[str], wanted: Wanted) -> int:
+def total(connection: Connection, task: str, types: Sequence[str], wanted: Wanted) -> int:
     """How many events such a walk meets."""
     found = 0
     if SCALAR in types:
@@ -63,7 +63,7 @@ def total(connection: sqlite3.Connection, task: str, types: Sequence[str], wante
     return found + sum(int(row[3]) for row in rows if row[0] in types and is_wanted(wanted, row[1], row[2]))
 
 
-def newest(connection: sqlite3.Connection, task: str, kind: str, iters: int, wanted: Wanted) -> list[Event]:
+def newest(connection: Connection, task: str, kind: str, iters: int, wanted: Wanted) -> list[Event]:
     """Of each metric and variant the newest iterations; sorted by metric and variant, newest first."""
     rows = connection.execute(
         f"SELECT {_FIELDS} FROM (SELECT *, dense_rank() OVER (PARTITION BY metric, variant ORDER BY iter DESC) AS place"  # noqa: S608
@@ -74,7 +74,7 @@ def newest(connection: sqlite3.Connection, task: str, kind: str, iters: int, wan
 
 
 def iterations(
-    connection: sqlite3.Connection,
+    connection: Connection,
     task: str,
     kind: str,
     wanted: Wanted,
@@ -96,7 +96,7 @@ def iterations(
     return sorted(found, key=itemgetter(0), reverse=True)
 
 
-def names(connection: sqlite3.Connection, task: str, types: Sequence[str]) -> dict[str, set[str]]:
+def names(connection: Connection, task: str, types: Sequence[str]) -> dict[str, set[str]]:
     """The variants of each metric that has events of these types."""
     found: dict[str, set[str]] = {}
     if SCALAR in types:
@@ -112,7 +112,7 @@ def names(connection: sqlite3.Connection, task: str, types: Sequence[str]) -> di
     return found
 
 
-def _scalars(connection: sqlite3.Connection, series: Series, after: int | None, is_descending: bool) -> Iterator[Event]:
+def _scalars(connection: Connection, series: Series, after: int | None, is_descending: bool) -> Iterator[Event]:
     common = {"type": SCALAR, "task": series.task, "metric": series.metric, "variant": series.variant}
     parts = store.backward if is_descending else store.forward
     for points in parts(connection, series.id, after):
@@ -123,7 +123,7 @@ def _scalars(connection: sqlite3.Connection, series: Series, after: int | None, 
 
 
 def _documents(
-    connection: sqlite3.Connection, task: str, kind: str, wanted: Wanted, after: int | None, is_descending: bool
+    connection: Connection, task: str, kind: str, wanted: Wanted, after: int | None, is_descending: bool
 ) -> Iterator[Event]:
     sign, order = ("<", "DESC") if is_descending else (">", "ASC")
     # A page at a time, found by (iter, seq): no cursor stays open while the caller works.
@@ -150,7 +150,7 @@ def _documents(
         place = rows[-1]["iter"], rows[-1]["seq"]
 
 
-def _event(row: sqlite3.Row) -> Event:
+def _event(row: Row) -> Event:
     return {
         "type": row["type"],
         "task": row["task"],

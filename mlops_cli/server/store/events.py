@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import zlib
 from collections import Counter
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import Conflict, InvalidInput, NotFound
 from ...schemas.events import counts
 from ...schemas.status import PUBLISHED, PUBLISHING
+from ..db.sqlite import Connection
 from ..query import dates
 from . import console
 from .intake import Document, Intake, Owner, Share
@@ -83,7 +83,7 @@ def add_columns(store: Store, owner: Owner, share: Share, offset: Offset) -> dic
     return {"added": share.size, "skipped": False, "next": offset.next}
 
 
-def refuse(connection: sqlite3.Connection, owner: Owner) -> None:
+def refuse(connection: Connection, owner: Owner) -> None:
     """Raises when the events of this owner may not be written: it is unknown, or published."""
     reason = _refusal(connection, owner)
     if reason in (UNKNOWN_TASK, UNKNOWN_MODEL):
@@ -113,7 +113,7 @@ def delete_for_task(store: Store, owner: Owner) -> int:
     return deleted
 
 
-def delete_all(connection: sqlite3.Connection, task: str) -> int:
+def delete_all(connection: Connection, task: str) -> int:
     """Deletes every event of a task (or model), its series with their summaries included.
 
     The streams' offsets stay: what a living run sent before it is not sent again.
@@ -142,7 +142,7 @@ def unpack(body: str | bytes) -> dict[str, Any]:
     return found
 
 
-def _refusal(connection: sqlite3.Connection, owner: Owner) -> str:
+def _refusal(connection: Connection, owner: Owner) -> str:
     if owner.is_model:
         row = connection.execute("SELECT ready FROM models WHERE id = ?", (owner.id,)).fetchone()
         if row is None:
@@ -154,7 +154,7 @@ def _refusal(connection: sqlite3.Connection, owner: Owner) -> str:
     return LOCKED_TASK if row[0] in (PUBLISHED, PUBLISHING) and not owner.allow_locked else ""
 
 
-def _store(connection: sqlite3.Connection, owner: Owner, share: Share) -> None:
+def _store(connection: Connection, owner: Owner, share: Share) -> None:
     iterations = [document.iter for document in share.documents if counts(document.metric)]
     for (metric, variant), column in share.scalars.items():
         last = record(connection, owner.id, metric, variant, column)

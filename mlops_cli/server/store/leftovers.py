@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from ..db.sqlite import Connection
 from ..query import dates
 from ..query.collections import MODELS
 from . import events
@@ -43,7 +43,7 @@ class Urls:
         }
 
 
-def drop_events(connection: sqlite3.Connection, owner: str) -> list[str]:
+def drop_events(connection: Connection, owner: str) -> list[str]:
     """Deletes what a task or model reported; returns the files that its events named."""
     rows = connection.execute("SELECT body FROM events WHERE task = ?", (owner,)).fetchall()
     urls = [url for url in (events.unpack(row["body"]).get("url") for row in rows) if isinstance(url, str) and url]
@@ -51,7 +51,7 @@ def drop_events(connection: sqlite3.Connection, owner: str) -> list[str]:
     return urls
 
 
-def untie_models(connection: sqlite3.Connection, task_id: str) -> int:
+def untie_models(connection: Connection, task_id: str) -> int:
     """Lets the models that the task made remember that it is gone; returns how many."""
     rows = connection.execute("SELECT seq FROM models WHERE task = ?", (task_id,)).fetchall()
     for row in rows:
@@ -59,7 +59,7 @@ def untie_models(connection: sqlite3.Connection, task_id: str) -> int:
     return len(rows)
 
 
-def drop_draft_models(connection: sqlite3.Connection, task_id: str) -> tuple[int, Urls]:
+def drop_draft_models(connection: Connection, task_id: str) -> tuple[int, Urls]:
     """Deletes the unpublished models that the task made; returns how many, and their files."""
     urls = Urls()
     rows = connection.execute("SELECT seq, id, uri FROM models WHERE task = ? AND NOT ready", (task_id,)).fetchall()
@@ -98,7 +98,7 @@ def _key(url: str) -> str:
     return "/".join(url.rsplit("/", 2)[1:])
 
 
-def _texts(connection: sqlite3.Connection) -> Iterator[str]:
+def _texts(connection: Connection) -> Iterator[str]:
     """Every stored text that may name a file."""
     for statement in (
         "SELECT execution FROM task_sections WHERE execution LIKE '%\"uri\"%'",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 
 from ...errors import Conflict, InvalidInput
+from ..db.sqlite import Connection
 from ..query import dates
 from ..query.collections import MODELS, TASKS
 from . import leftovers, projects, task_fields
@@ -124,14 +124,14 @@ def _metadata(items: list[Document] | dict[str, Document]) -> Document:
     return {key: {"key": key, "type": item.get("type"), "value": item.get("value")} for key, item in pairs}
 
 
-def _save(store: Store, connection: sqlite3.Connection, seq: int, fields: Document) -> Document:
+def _save(store: Store, connection: Connection, seq: int, fields: Document) -> Document:
     now = dates.now()
     fields = {**fields, "last_update": now, "last_change": now}
     change(connection, MODELS, seq, relative(store, fields))
     return absolute(store, fields)
 
 
-def _check_references(connection: sqlite3.Connection, fields: Document) -> None:
+def _check_references(connection: Connection, fields: Document) -> None:
     for key, table in _REFERENCES.items():
         wanted = fields.get(key)
         if not wanted or wanted.startswith(leftovers.DELETED):
@@ -140,7 +140,7 @@ def _check_references(connection: sqlite3.Connection, fields: Document) -> None:
             raise InvalidInput(f"Invalid value: no such {key}: id={wanted}", subcode=16)
 
 
-def _using(connection: sqlite3.Connection, model_id: str) -> list[str]:
+def _using(connection: Connection, model_id: str) -> list[str]:
     rows = connection.execute(
         "SELECT t.id FROM tasks t WHERE t.models LIKE :like AND EXISTS"
         " (SELECT 1 FROM json_each(t.models, '$.input') j WHERE json_extract(j.value, '$.model') = :model)",
@@ -149,7 +149,7 @@ def _using(connection: sqlite3.Connection, model_id: str) -> list[str]:
     return [row[0] for row in rows]
 
 
-def _unlink(connection: sqlite3.Connection, task_id: str | None, model_id: str) -> None:
+def _unlink(connection: Connection, task_id: str | None, model_id: str) -> None:
     """Takes the model off the outputs of the task that made it."""
     row = connection.execute("SELECT seq, models FROM tasks WHERE id = ?", (task_id,)).fetchone()
     if row is None or not row["models"]:

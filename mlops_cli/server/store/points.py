@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from functools import reduce
 
+from ..db.sqlite import Connection
 from ..series.chunks import CHUNK, NAN, Summary, combine, cut, merge, summarize
 from ..series.columns import Points, decode, encode
 
@@ -15,7 +15,7 @@ _COLUMNS = ", ".join(Summary._fields)
 _INSERT = f"INSERT INTO chunks (series, {_COLUMNS}) VALUES ({', '.join('?' * 14)})"  # noqa: S608
 
 
-def append(connection: sqlite3.Connection, series: int, points: Points) -> Summary:
+def append(connection: Connection, series: int, points: Points) -> Summary:
     """Stores the points, where a step that is there already gets the new value; returns the summary of what came.
 
     Must run inside a transaction. `points` must be in order and not empty.
@@ -38,7 +38,7 @@ def append(connection: sqlite3.Connection, series: int, points: Points) -> Summa
     return reduce(combine, _insert(connection, series, cut(rest)), found) if rest.steps else found
 
 
-def summaries(connection: sqlite3.Connection, series: int) -> list[Summary]:
+def summaries(connection: Connection, series: int) -> list[Summary]:
     """The summaries of all chunks, ascending by step."""
     cursor = connection.cursor()
     cursor.row_factory = None
@@ -51,7 +51,7 @@ def summaries(connection: sqlite3.Connection, series: int) -> list[Summary]:
     return list(map(Summary._make, rows))
 
 
-def open_chunk(connection: sqlite3.Connection, series: int, first_step: int) -> Points:
+def open_chunk(connection: Connection, series: int, first_step: int) -> Points:
     """The points of the chunk that begins at `first_step`."""
     row = connection.execute(
         "SELECT data FROM chunk_data WHERE series = ? AND first_step = ?", (series, first_step)
@@ -59,13 +59,13 @@ def open_chunk(connection: sqlite3.Connection, series: int, first_step: int) -> 
     return decode(row[0])
 
 
-def count(connection: sqlite3.Connection, series: int) -> int:
+def count(connection: Connection, series: int) -> int:
     """How many points there are; each step counts once."""
     row = connection.execute("SELECT total(size) FROM chunks WHERE series = ?", (series,)).fetchone()
     return int(row[0])
 
 
-def forward(connection: sqlite3.Connection, series: int, after: int | None = None) -> Iterator[Points]:
+def forward(connection: Connection, series: int, after: int | None = None) -> Iterator[Points]:
     """The points with steps above `after`, ascending, a chunk at a time."""
     at = _LEAST if after is None else after + 1
     while at <= _MOST:
@@ -83,7 +83,7 @@ def forward(connection: sqlite3.Connection, series: int, after: int | None = Non
         at = row[0] + 1
 
 
-def backward(connection: sqlite3.Connection, series: int, before: int | None = None) -> Iterator[Points]:
+def backward(connection: Connection, series: int, before: int | None = None) -> Iterator[Points]:
     """The points with steps below `before`, in chunks of which each begins where the one after it ends."""
     while True:
         where = "" if before is None else " AND first_step < :before"
@@ -101,7 +101,7 @@ def backward(connection: sqlite3.Connection, series: int, before: int | None = N
         before = row[0]
 
 
-def _insert(connection: sqlite3.Connection, series: int, pieces: Iterable[Points]) -> list[Summary]:
+def _insert(connection: Connection, series: int, pieces: Iterable[Points]) -> list[Summary]:
     found, blobs = [], []
     for piece in pieces:
         summary = summarize(piece)
@@ -112,7 +112,7 @@ def _insert(connection: sqlite3.Connection, series: int, pieces: Iterable[Points
     return found
 
 
-def _replace(connection: sqlite3.Connection, series: int, first_step: int, new: Points) -> None:
+def _replace(connection: Connection, series: int, first_step: int, new: Points) -> None:
     """Merges `new` into the chunk that begins at `first_step`, which may become several."""
     merged = merge(open_chunk(connection, series, first_step), new)
     for table in ("chunks", "chunk_data"):
@@ -123,7 +123,7 @@ def _replace(connection: sqlite3.Connection, series: int, first_step: int, new: 
     _insert(connection, series, cut(merged, -(-size // pieces)))
 
 
-def _splice(connection: sqlite3.Connection, series: int, points: Points) -> None:
+def _splice(connection: Connection, series: int, points: Points) -> None:
     """Gives each chunk the points that fall between its beginning and the next one's."""
     firsts = [
         row[0]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 
 from ...errors import Conflict
+from ..db.sqlite import Connection
 from ..query.collections import PROJECTS
 from . import leftovers, projects, task_removal
 from .documents import Document, stored
@@ -46,7 +46,7 @@ def delete(store: Store, request: Document, caller: Caller) -> tuple[Document, U
     return {**answer, "urls": urls.answer(store)}, urls
 
 
-def _counts(connection: sqlite3.Connection, project_ids: list[str]) -> Document:
+def _counts(connection: Connection, project_ids: list[str]) -> Document:
     ids = {"ids": json.dumps(project_ids)}
     counts: Document = {}
     for table in ("tasks", "models"):
@@ -80,7 +80,7 @@ def _check_empty(project_id: str, counts: Document) -> None:
 
 
 def _delete_tasks(
-    store: Store, connection: sqlite3.Connection, project_ids: list[str], caller: Caller, urls: Urls
+    store: Store, connection: Connection, project_ids: list[str], caller: Caller, urls: Urls
 ) -> int:
     rows = connection.execute(
         "SELECT id FROM tasks WHERE project IN (SELECT value FROM json_each(?))", (json.dumps(project_ids),)
@@ -90,7 +90,7 @@ def _delete_tasks(
     return len(rows)
 
 
-def _delete_models(connection: sqlite3.Connection, project_ids: list[str], urls: Urls) -> int:
+def _delete_models(connection: Connection, project_ids: list[str], urls: Urls) -> int:
     rows = connection.execute(
         "SELECT id, uri FROM models WHERE project IN (SELECT value FROM json_each(?))", (json.dumps(project_ids),)
     ).fetchall()
@@ -101,7 +101,7 @@ def _delete_models(connection: sqlite3.Connection, project_ids: list[str], urls:
     return len(rows)
 
 
-def _set_free(connection: sqlite3.Connection, table: str, project_ids: list[str]) -> int:
+def _set_free(connection: Connection, table: str, project_ids: list[str]) -> int:
     return connection.execute(
         f"UPDATE {table} SET project = NULL WHERE project IN (SELECT value FROM json_each(?))",  # noqa: S608
         (json.dumps(project_ids),),

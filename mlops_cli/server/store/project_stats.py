@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
 from typing import Any
 
 from ...schemas.status import STATUSES
+from ..db.sqlite import Connection
 from ..query import dates
 from . import projects
 from .documents import Document
@@ -80,7 +80,7 @@ def _within(store: Store, request: Document, column: str) -> tuple[str, dict[str
     return f"{column} IN (SELECT value FROM json_each(:projects))", {"projects": json.dumps(ids)}  # noqa: S608
 
 
-def _stats(connection: sqlite3.Connection, project_ids: list[str], since: str) -> Document:
+def _stats(connection: Connection, project_ids: list[str], since: str) -> Document:
     counts = dict.fromkeys(STATUSES, 0)
     runtime, last, recent = 0, None, 0
     rows = connection.execute(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from ...errors import Conflict, InvalidInput
+from ..db.sqlite import Connection
 from ..query import dates
 from ..query.collections import PROJECTS
 from . import task_fields
@@ -44,12 +43,12 @@ def query(store: Store, body: Document) -> tuple[Document, list[str]]:
     return {**body, "parent": [*wanted[:at], *more, *wanted[at:]]}, []
 
 
-def find_or_make(connection: sqlite3.Connection, name: str, caller: Caller) -> str:
+def find_or_make(connection: Connection, name: str, caller: Caller) -> str:
     name = full_name(name)
     return find(connection, name) or _make(connection, name, caller)
 
 
-def destination(connection: sqlite3.Connection, request: Document, caller: Caller) -> str | None:
+def destination(connection: Connection, request: Document, caller: Caller) -> str | None:
     """Where `move` leads: a project by id, or by name (made when it is new), or none at all."""
     if request.get("project"):
         return str(stored(connection, PROJECTS, request["project"], "id")["id"])
@@ -60,7 +59,7 @@ def destination(connection: sqlite3.Connection, request: Document, caller: Calle
     raise InvalidInput("Required field missing: project or project_name", subcode=11)
 
 
-def find(connection: sqlite3.Connection, name: str) -> str | None:
+def find(connection: Connection, name: str) -> str | None:
     row = connection.execute("SELECT id FROM projects WHERE name = ?", (name,)).fetchone()
     return row["id"] if row else None
 
@@ -108,7 +107,7 @@ def move(store: Store, request: Document, caller: Caller) -> int:
         return moved
 
 
-def rename(connection: sqlite3.Connection, old: str, new: str) -> int:
+def rename(connection: Connection, old: str, new: str) -> int:
     """Gives a project and all below it the new full name; returns how many."""
     if find(connection, new) is not None:
         raise _exists(new)
@@ -120,13 +119,13 @@ def rename(connection: sqlite3.Connection, old: str, new: str) -> int:
     return len(below) + 1
 
 
-def touch(connection: sqlite3.Connection, project_id: str | None, now: str) -> None:
+def touch(connection: Connection, project_id: str | None, now: str) -> None:
     """Something in the project changed."""
     if project_id:
         connection.execute("UPDATE projects SET last_update = ? WHERE id = ?", (now, project_id))
 
 
-def descendants(connection: sqlite3.Connection, project_ids: list[str]) -> list[str]:
+def descendants(connection: Connection, project_ids: list[str]) -> list[str]:
     """These projects and everything below them."""
     found, level = dict.fromkeys(project_ids), list(project_ids)
     while level:
@@ -140,7 +139,7 @@ def descendants(connection: sqlite3.Connection, project_ids: list[str]) -> list[
     return list(found)
 
 
-def checked(connection: sqlite3.Connection, project_id: str) -> Document:
+def checked(connection: Connection, project_id: str) -> Document:
     """The project's place and name. Raises NotFound (subcode 401)."""
     return stored(connection, PROJECTS, project_id, "id", "name")
 
@@ -158,7 +157,7 @@ def full_name(name: str) -> str:
     return "/".join(segments)
 
 
-def _make(connection: sqlite3.Connection, name: str, caller: Caller) -> str:
+def _make(connection: Connection, name: str, caller: Caller) -> str:
     above = _parent_name(name)
     parent = (find(connection, above) or _make(connection, above, caller)) if above else None
     now = dates.now()
@@ -188,7 +187,7 @@ def _parent_name(name: str) -> str:
     return name.rpartition("/")[0]
 
 
-def _names_below(connection: sqlite3.Connection, name: str) -> list[str]:
+def _names_below(connection: Connection, name: str) -> list[str]:
     # Between the two characters that follow "/" in the order of characters: a prefix search by index, without LIKE.
     rows = connection.execute("SELECT name FROM projects WHERE name > ? AND name < ?", (f"{name}/", f"{name}0"))
     return [row["name"] for row in rows]

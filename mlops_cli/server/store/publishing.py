@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from ...errors import Conflict
 from ...schemas.status import COMPLETED, PUBLISHED
+from ..db.sqlite import Connection
 from ..query import dates
 from ..query.collections import MODELS, TASKS
 from .documents import Document, change, stored
@@ -49,7 +48,7 @@ def publish_model(store: Store, request: Document, caller: Caller) -> Document:
         return answer
 
 
-def _publish(connection: sqlite3.Connection, request: Document, old: Document, caller: Caller) -> Document:
+def _publish(connection: Connection, request: Document, old: Document, caller: Caller) -> Document:
     fields = set_status(connection, request, old, PUBLISHED, caller)
     output = old["models"].get("output") or []
     if output and request.get("publish_model", True):
@@ -59,6 +58,6 @@ def _publish(connection: sqlite3.Connection, request: Document, old: Document, c
     return fields
 
 
-def _make_ready(connection: sqlite3.Connection, seq: int) -> None:
+def _make_ready(connection: Connection, seq: int) -> None:
     now = dates.now()
     change(connection, MODELS, seq, {"ready": True, "last_update": now, "last_change": now})

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ...schemas.metrics import series_key
+from ..db.sqlite import Connection, Row
 from ..series.chunks import Summary, in_order
 from . import points as store
 from .intake import Column
@@ -24,7 +24,7 @@ class Series(NamedTuple):
     worker: str
 
 
-def record(connection: sqlite3.Connection, task: str, metric: str, variant: str, column: Column) -> int:
+def record(connection: Connection, task: str, metric: str, variant: str, column: Column) -> int:
     """Stores the points of one batch of a series and updates its summary; returns the batch's highest step.
 
     Must run inside a transaction.
@@ -60,7 +60,7 @@ def record(connection: sqlite3.Connection, task: str, metric: str, variant: str,
     return summary.last_step
 
 
-def _updated(row: sqlite3.Row, batch: Summary, came: int) -> dict[str, Any]:
+def _updated(row: Row, batch: Summary, came: int) -> dict[str, Any]:
     """The newest of the batch counts as the last value, even when an earlier batch had a higher iteration."""
     has_numbers = batch.nans < batch.size
     lower = has_numbers and (row["min_value"] is None or batch.min_value < row["min_value"])
@@ -86,7 +86,7 @@ def _updated(row: sqlite3.Row, batch: Summary, came: int) -> dict[str, Any]:
 
 
 def find(
-    connection: sqlite3.Connection, task: str, wanted: Mapping[str, frozenset[str] | None] | None = None
+    connection: Connection, task: str, wanted: Mapping[str, frozenset[str] | None] | None = None
 ) -> list[Series]:
     """The series of a task, sorted by metric and variant. `wanted` names metrics, each with variants or None: all."""
     rows = connection.execute(

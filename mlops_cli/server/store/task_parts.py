@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable
 
 from ...errors import Conflict, InvalidInput
 from ...schemas.status import CREATED, IN_PROGRESS, QUEUED
+from ..db.sqlite import Connection
 from ..query import dates
 from ..query.collections import MODELS, TASKS
 from . import task_fields
@@ -196,7 +196,7 @@ def _check_open(request: Document, status: str) -> None:
         raise not_a_draft(request["task"], status)
 
 
-def _open_task(connection: sqlite3.Connection, request: Document, *names: str) -> Document:
+def _open_task(connection: Connection, request: Document, *names: str) -> Document:
     """Artifacts and models are added by a task that works: not even force reaches a finished one."""
     old = stored(connection, TASKS, request["task"], "status", *names)
     if old["status"] not in _OPEN:

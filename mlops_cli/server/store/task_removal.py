@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from ...errors import Conflict
 from ...schemas.status import CREATED, PUBLISHED
+from ..db.sqlite import Connection
 from ..query.collections import TASKS
 from . import leftovers
 from .documents import Document, stored
@@ -84,7 +83,7 @@ def delete(store: Store, request: Document, caller: Caller) -> tuple[Document, U
     return answer, urls
 
 
-def _check_deletable(connection: sqlite3.Connection, task_id: str, old: Document) -> None:
+def _check_deletable(connection: Connection, task_id: str, old: Document) -> None:
     reason = ""
     if old["status"] != CREATED and "archived" not in old["system_tags"]:
         reason = f"it is {old['status']} and not archived"

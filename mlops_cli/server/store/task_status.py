@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from ...errors import Conflict
 from ...schemas.status import COMPLETED, FAILED, IN_PROGRESS, PUBLISHED, QUEUED, STOPPED, TRANSITIONS, is_legal
+from ..db.sqlite import Connection
 from ..query import dates
 from ..query.collections import TASKS
 from . import projects
@@ -25,7 +24,7 @@ def change_status(store: Store, request: Document, new: str, caller: Caller) -> 
         return set_status(connection, request, old, new, caller)
 
 
-def set_status(connection: sqlite3.Connection, request: Document, old: Document, new: str, caller: Caller) -> Document:
+def set_status(connection: Connection, request: Document, old: Document, new: str, caller: Caller) -> Document:
     """The change itself, within the transaction that read `old`: nobody can have changed it in between."""
     now = dates.now()
     fields = moved(request["task"], old["status"], new, request)
@@ -72,7 +71,7 @@ def stop(store: Store, request: Document, caller: Caller) -> Document:
         return answer
 
 
-def _stop(connection: sqlite3.Connection, request: Document, caller: Caller) -> Document:
+def _stop(connection: Connection, request: Document, caller: Caller) -> Document:
     old = stored(connection, TASKS, request["task"], *_READ)
     if old["status"] == IN_PROGRESS and "development" not in old["system_tags"] and _has_live_worker(old):
         message = {"status_message": "stopping", "status_reason": request.get("status_reason", "")}
@@ -81,7 +80,7 @@ def _stop(connection: sqlite3.Connection, request: Document, caller: Caller) -> 
     return set_status(connection, {**message, **request}, old, STOPPED, caller)
 
 
-def record(connection: sqlite3.Connection, old: Document, fields: Document, caller: Caller) -> Document:
+def record(connection: Connection, old: Document, fields: Document, caller: Caller) -> Document:
     """Stores a change of status, and that the project has moved."""
     now = dates.now()
     fields = {**fields, "last_update": now, "last_change": now, "last_changed_by": caller.user}

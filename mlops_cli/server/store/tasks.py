@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any
 
 from ...errors import Conflict, InvalidInput
 from ...schemas.status import CREATED, IN_PROGRESS
+from ..db.sqlite import Connection
 from ..query import dates
 from ..query.collections import TASKS
 from . import projects, task_fields
@@ -36,7 +36,7 @@ def draft(request: Document) -> Document:
     return document
 
 
-def add(store: Store, connection: sqlite3.Connection, document: Document, caller: Caller) -> str:
+def add(store: Store, connection: Connection, document: Document, caller: Caller) -> str:
     """Stores a draft, within a transaction."""
     now = dates.now()
     task_id = new_id()
@@ -96,7 +96,7 @@ def update(store: Store, request: Document, caller: Caller) -> Document:
         return save(store, connection, old["seq"], fields, caller) if fields else {}
 
 
-def save(store: Store, connection: sqlite3.Connection, seq: int, fields: Document, caller: Caller) -> Document:
+def save(store: Store, connection: Connection, seq: int, fields: Document, caller: Caller) -> Document:
     """Stores changed fields and when they changed; returns them all as an answer shows them."""
     now = dates.now()
     fields = {**fields, "last_change": now, "last_update": now, "last_changed_by": caller.user}
@@ -154,7 +154,7 @@ def not_a_draft(task_id: str, status: str) -> Conflict:
     )
 
 
-def check_references(connection: sqlite3.Connection, fields: Document) -> None:
+def check_references(connection: Connection, fields: Document) -> None:
     """Raises InvalidInput (subcode 16) when the project, the parent or a model does not exist."""
     wanted = [("projects", fields.get("project")), ("tasks", fields.get("parent"))]
     for table, document_id in wanted:
