@@ -71,6 +71,11 @@ def fingerprint(root: Path) -> dict[str, tuple[int, int, str]]:
     return found
 
 
+def without_times(found: dict[str, tuple[int, int, str]]) -> dict[str, tuple[int, str]]:
+    """Git touches the time of a borrowed object that `apply` would write again; its bytes stay."""
+    return {name: (mode, digest) for name, (mode, _, digest) in found.items()}
+
+
 @pytest.fixture
 def make_repo(tmp_path: Path) -> Callable[..., Path]:
     """A repository with two files, one commit and (unless `pushed=False`) a remote that has it."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mlops_cli.code.capture import capture
 from mlops_cli.code.status import start
 
-from .conftest import fingerprint, git, listing, rebuild
+from .conftest import fingerprint, git, listing, rebuild, without_times
 
 NAMES = [
     b"a.py", b"b.txt", b"dir/c.py", b"dir/deep/d", b"with space", b"new\nline", b'quo"te', b"latin-\xe9",
@@ -115,14 +115,9 @@ def test_any_repository_comes_back_byte_by_byte(
             at_hand = True  # the files of a clean submodule are where its link points to
         restored = rebuild(code, folder / "restored", repository=repo if at_hand or history == "no remote" else None)
         assert listing(restored.path) == expected
-        # `git apply` touches the time of a borrowed object that it would write; its bytes stay.
-        assert _without_times(fingerprint(repo)) == _without_times(untouched)
+        assert without_times(fingerprint(repo)) == without_times(untouched)
     finally:
         shutil.rmtree(folder)
-
-
-def _without_times(found: dict[str, tuple[int, int, str]]) -> dict[str, tuple[int, str]]:
-    return {name: (mode, digest) for name, (mode, _, digest) in found.items()}
 
 
 def _build(folder: Path, before: list[tuple[object, ...]], attributes: bytes, history: str, submodule: str) -> Path:
