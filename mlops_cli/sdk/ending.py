@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import opcode
 import os
 import signal
 import sys
@@ -65,7 +66,7 @@ class Ending:
     def _code(self, error: BaseException | str | None) -> tuple[int | None, int | None]:
         """(exit code, signal) as the process would have them."""
         found = error if error is not None else self._failure
-        if found is None and self._exit is not None and _reached_the_top(self._exit):
+        if found is None and self._exit is not None and not _was_caught(self._exit):
             found = self._exit
         if found is None:
             return 0, None
@@ -107,7 +108,14 @@ class Ending:
             return False
 
 
-def _reached_the_top(error: SystemExit) -> bool:
-    """Whether nobody caught it on its way: its traceback then begins in the outermost frame."""
+def _was_caught(error: SystemExit) -> bool:
+    """Whether somebody caught it and went on: the outermost frame that handled it then returned as usual.
+
+    Frames of `finally` and `with` handle it too, but end by raising it again. No traceback: nobody handled it.
+    """
     trace = error.__traceback__
-    return trace is not None and trace.tb_frame.f_back is None
+    if trace is None:
+        return False
+    frame = trace.tb_frame
+    last = frame.f_code.co_code[frame.f_lasti] if frame.f_lasti >= 0 else 0
+    return opcode.opname[last].startswith("RETURN_")

@@ -40,12 +40,12 @@ class Params(MutableMapping[str, Any]):
 
     def update(self, *args: Any, **kwargs: Any) -> None:
         """One record for all of them."""
-        self._record(dict(*args, **kwargs))
+        self._record(*args, **kwargs)
 
-    def _record(self, given: Mapping[str, Any]) -> None:
+    def _record(self, *args: Any, **kwargs: Any) -> None:
         sections: dict[str, dict[str, Any]] = {}
         try:
-            for name, value in _flat("", given):
+            for name, value in _flat("", dict(*args, **kwargs)):
                 self._values[name] = value
                 section, _, rest = name.partition("/")
                 if not rest:
