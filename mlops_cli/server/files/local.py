@@ -17,6 +17,7 @@ from ...errors import Denied, InvalidInput, MlopsError, NotFound, Unreachable
 
 FICLONE = 0x40049409
 BLOCK_BYTES = 1 << 20
+ATTEMPTS = 1000
 NAME_BYTES = 200
 """Leaves room below the 255 bytes that file systems allow."""
 
@@ -97,7 +98,7 @@ class LocalFiles:
         folder = self.root / digest[:2] / digest
         target = folder / name
         stored = StoredFile(f"files/{digest[:2]}/{digest}/{quote(name)}", digest, size, target)
-        for _ in range(3):
+        for _ in range(ATTEMPTS):
             try:
                 folder.mkdir(parents=True, exist_ok=True)
                 twin = next((entry for entry in folder.iterdir() if _size(entry) == size), None)
@@ -105,10 +106,10 @@ class LocalFiles:
                     return stored
                 if twin is None or not _link(twin, target):
                     part.replace(target)
-                _sync(folder)
             except FileNotFoundError:
                 # Somebody deleted the last name of this content between our two steps.
                 continue
+            _sync(folder)
             return stored
         raise Unreachable(f"the file store is being cleared while it is written to ({self.root})", hint="try again")
 
@@ -189,7 +190,11 @@ def _size(path: Path) -> int:
 
 
 def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:
+        # Deleted as soon as it was stored: there is nothing to make last.
+        return
     try:
         os.fsync(descriptor)
     finally:
