@@ -170,9 +170,9 @@ def _fit_sequence(key: str, value: str, kind: str) -> str:
         if not isinstance(parsed, dict):
             raise _misfit(key, value, "a dict such as {'a': 1}")
         return value
-    if isinstance(parsed, (list, tuple, set)):
-        return value
     if value.strip()[:1] in ("[", "(", "{"):
+        if isinstance(parsed, (list, tuple, set)):
+            return value
         raise _misfit(key, value, "a list such as [1, 2] or 1,2")
     # `layers=64,32` is what people type.
     items = [_parse_item(item.strip()) for item in value.split(",")] if value.strip() else []

@@ -36,7 +36,8 @@ def rich(api: Api, make: Make, tmp_path: Path) -> str:
     weights.write_bytes(bytes(range(256)) * 4000)
     stored = api.files.put(weights, weights.name)
     task = make("rich", project="team/digits", tags=["base"], status="in_progress", lr="0.1",
-                runtime={"mlops_run": "ab" * 16}, metrics={("val", "acc"): POINTS, ("loss", "loss"): [float(n) for n in range(12_000)]},
+                runtime={"mlops_run": "ab" * 16},
+                metrics={("val", "acc"): POINTS, ("loss", "loss"): [float(n) for n in range(12_000)]},
                 script={"diff": "--- ü\r\n", "entry_point": "train.py"}, comment="ünï")  # fmt: skip
     image = api.files.put(weights, "picture.png")
     events = [
