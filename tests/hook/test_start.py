@@ -216,3 +216,14 @@ def test_the_interpreters_paths_survive_any_bytes(hooked: Hooked, tmp_path: Path
     child = hooked("pass", odd)
     assert child.interpreter is not None
     assert child.interpreter["argv"][1] == '\\udcff"\\\nü😀'
+
+
+@pytest.mark.parametrize("version", HOOKED)
+@pytest.mark.parametrize("flags", (["-W", "error", "-X", "dev", "-bb"], ["-OO", "-B"], ["-s", "-u"]))
+def test_strict_and_stripped_interpreters_have_nothing_to_say(
+    version: str, flags: list[str], hooked: Hooked, tmp_path: Path
+) -> None:
+    (tmp_path / "work" / "in.csv").write_text("1\n")
+    child = hooked(PROGRAM, "--lr", "0.5", python=[need(version), *flags])
+    assert (child.code, child.out, child.err) == (0, "[0.5, []]\n", "")
+    assert child.items()["lr"]["value"] == "0.5" and len(child.of("open")) == 2

@@ -38,8 +38,11 @@ def _start(folder):
     if switches.strip().lower() == "off" or not os.path.isdir(run_dir):
         return
     try:
+        from _frozen_importlib import ModuleSpec
+
         package = type(sys)("_mlops_hook")
-        package.__path__ = [os.path.dirname(folder)]
+        package.__spec__ = ModuleSpec("_mlops_hook", None, is_package=True)
+        package.__path__ = package.__spec__.submodule_search_locations = [os.path.dirname(folder)]
         sys.modules["_mlops_hook"] = package
         from _mlops_hook import start  # type: ignore[import-not-found]
 
