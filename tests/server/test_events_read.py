@@ -330,3 +330,22 @@ def test_browsing_goes_forward_again_and_starts_anew_on_refresh(call, task):
     assert steps(newer) == [3]
     assert steps(call("events.debug_images", scroll_id=older["scroll_id"], refresh=True)) == [3]
     assert steps(call("events.debug_images", metrics=[{"task": task, "metric": "other"}])) == []
+
+
+def test_images_of_our_own_store_are_kept_relative_and_shown_absolute(tmp_path, call, task):
+    from mlops_cli.server.files.local import LocalFiles
+
+    (tmp_path / "a picture.png").write_bytes(b"png")
+    files = LocalFiles(tmp_path / "files")
+    stored = files.put(tmp_path / "a picture.png")
+    own = files.absolute(stored.uri)
+    assert own.startswith("file://")
+    urls = [own, "https://elsewhere/b.png"]
+    call("events.add_batch", events=[{**image(task, i), "url": url} for i, url in enumerate(urls)])
+    found = call("events.get_task_events", task=task, event_type="training_debug_image")["events"]
+    assert [event["url"] for event in found] == urls
+    browsed = call("events.debug_images", metrics=[{"task": task}], iters=2)["metrics"][0]["iterations"]
+    assert [page["events"][0]["url"] for page in browsed] == urls[::-1]
+    database = (tmp_path / "store.db").read_bytes() + (tmp_path / "store.db-wal").read_bytes()
+    assert own.encode() not in database
+    assert stored.uri.encode() in database

@@ -30,7 +30,7 @@ def get_task_events(store: Store, body: Json, _caller: Caller) -> Json:
         total = None
         if request.get("count_total", True):
             total = event_reads.total(connection, task, types, wanted)
-    return scrolls.page(found, total, request, found[-1]["iter"] if found else after)
+    return scrolls.page(event_reads.absolute(store, found), total, request, found[-1]["iter"] if found else after)
 
 
 def get_scalar_metric_data(store: Store, body: Json, _caller: Caller) -> Json:
@@ -71,7 +71,7 @@ def get_task_plots(store: Store, body: Json, _caller: Caller) -> Json:
         found = event_reads.newest(
             connection, body["task"], PLOT, body.get("iters", 1), asked_metrics(body.get("metrics"))
         )
-    return {"plots": found, "returned": len(found), "total": len(found), "scroll_id": None}
+    return {"plots": event_reads.absolute(store, found), "returned": len(found), "total": len(found), "scroll_id": None}
 
 
 def get_multi_task_plots(store: Store, body: Json, _caller: Caller) -> Json:
@@ -83,7 +83,9 @@ def get_multi_task_plots(store: Store, body: Json, _caller: Caller) -> Json:
             for plot in event_reads.newest(connection, task, PLOT, body.get("iters", 1), wanted):
                 by_task = plots.setdefault(plot["metric"], {}).setdefault(plot["variant"], {})
                 by_iter = by_task.setdefault(task, {})
-                by_iter.setdefault(str(plot["iter"]), {"name": name, "plots": []})["plots"].append(plot)
+                by_iter.setdefault(str(plot["iter"]), {"name": name, "plots": []})["plots"] += event_reads.absolute(
+                    store, [plot]
+                )
                 returned += 1
     return {"plots": plots, "returned": returned, "total": returned, "scroll_id": None}
 
@@ -113,5 +115,10 @@ def _browse(store: Store, body: Json, kind: str) -> Json:
             found = event_reads.iterations(connection, task, kind, wanted, request.get("iters", 1), **edge)
             if found:
                 seen[task] = found[-1][0], found[0][0]
-            answer.append({"task": task, "iterations": [{"iter": n, "events": rows} for n, rows in found]})
+            answer.append(
+                {
+                    "task": task,
+                    "iterations": [{"iter": n, "events": event_reads.absolute(store, rows)} for n, rows in found],
+                }
+            )
     return {"metrics": answer, "scroll_id": scrolls.pack(request, seen)}

@@ -6,13 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from heapq import merge
 from itertools import islice
 from operator import itemgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...schemas.events import DOCUMENTS, SCALAR
 from ..db.sqlite import Connection, Row
-from . import points as store
+from . import points as stored
 from .events import unpack
 from .summaries import Series, find, is_wanted
+
+if TYPE_CHECKING:
+    from .store import Store
 
 Wanted = Mapping[str, frozenset[str] | None] | None
 Event = dict[str, Any]
@@ -56,7 +59,7 @@ def total(connection: Connection, task: str, types: Sequence[str], wanted: Wante
     """How many events such a walk meets."""
     found = 0
     if SCALAR in types:
-        found += sum(store.count(connection, one.id) for one in find(connection, task, wanted))
+        found += sum(stored.count(connection, one.id) for one in find(connection, task, wanted))
     rows = connection.execute(
         "SELECT type, metric, variant, count(*) FROM events WHERE task = ? GROUP BY type, metric, variant", (task,)
     )
@@ -114,7 +117,7 @@ def names(connection: Connection, task: str, types: Sequence[str]) -> dict[str, 
 
 def _scalars(connection: Connection, series: Series, after: int | None, is_descending: bool) -> Iterator[Event]:
     common = {"type": SCALAR, "task": series.task, "metric": series.metric, "variant": series.variant}
-    parts = store.backward if is_descending else store.forward
+    parts = stored.backward if is_descending else stored.forward
     for points in parts(connection, series.id, after):
         steps, values, times = points
         rows = zip(steps, values, times, strict=True)
@@ -161,3 +164,11 @@ def _event(row: Row) -> Event:
         "worker": row["worker"],
         **unpack(row["body"]),
     }
+
+
+def absolute(store: Store, events: list[Event]) -> list[Event]:
+    """The same events, where files of our own store are named so that anybody finds them."""
+    for event in events:
+        if isinstance(event.get("url"), str):
+            event["url"] = store.files.absolute(event["url"])
+    return events

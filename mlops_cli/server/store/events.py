@@ -50,7 +50,7 @@ def add(store: Store, intake: Intake) -> tuple[int, Counter[str]]:
             if refusal:
                 errors[refusal] += share.size
                 continue
-            _store(connection, owner, share)
+            _store(store, connection, owner, share)
             added += share.size
     return added, errors
 
@@ -74,7 +74,7 @@ def add_columns(store: Store, owner: Owner, share: Share, offset: Offset) -> dic
                 data={"expected": expected},
             )
         refuse(connection, owner)
-        _store(connection, owner, share)
+        _store(store, connection, owner, share)
         connection.execute(
             "INSERT INTO streams (run, stream, task, next) VALUES (:run, :stream, :task, :next)"
             " ON CONFLICT (run, stream) DO UPDATE SET next = :next, task = :task",
@@ -154,7 +154,7 @@ def _refusal(connection: Connection, owner: Owner) -> str:
     return LOCKED_TASK if row[0] in (PUBLISHED, PUBLISHING) and not owner.allow_locked else ""
 
 
-def _store(connection: Connection, owner: Owner, share: Share) -> None:
+def _store(store: Store, connection: Connection, owner: Owner, share: Share) -> None:
     iterations = [document.iter for document in share.documents if counts(document.metric)]
     for (metric, variant), column in share.scalars.items():
         last = record(connection, owner.id, metric, variant, column)
@@ -164,7 +164,7 @@ def _store(connection: Connection, owner: Owner, share: Share) -> None:
         "INSERT INTO events (task, type, id, metric, variant, iter, timestamp, worker, body)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (task, type, id) DO UPDATE SET"
         " timestamp = excluded.timestamp, worker = excluded.worker, body = excluded.body",
-        [_row(owner.id, document) for document in share.documents],
+        [_row(store, owner.id, document) for document in share.documents],
     )
     if share.logs:
         console.append(connection, owner.id, share.logs)
@@ -176,7 +176,10 @@ def _store(connection: Connection, owner: Owner, share: Share) -> None:
     )
 
 
-def _row(task: str, document: Document) -> tuple[Any, ...]:
+def _row(store: Store, task: str, document: Document) -> tuple[Any, ...]:
+    url = document.body.get("url")
+    # A file of our own store is named relative to it, so that moving the store breaks no link.
+    body = {**document.body, "url": store.files.relative(url)} if isinstance(url, str) else document.body
     return (
         task,
         document.type,
@@ -186,5 +189,5 @@ def _row(task: str, document: Document) -> tuple[Any, ...]:
         document.iter,
         document.timestamp,
         document.worker,
-        pack(document.body),
+        pack(body),
     )
