@@ -232,6 +232,8 @@ def test_model_events_belong_to_the_model(call):
     }
     found = call("events.scalar_metrics_iter_histogram", task=model, model_events=True)
     assert found["loss"]["train"]["y"] == [1.5]
+    page = call("events.get_task_events", task=model, model_events=True)
+    assert call("events.get_task_events", scroll_id=page["scroll_id"])["events"] == []
     with pytest.raises(NotFound) as caught:
         call("events.scalar_metrics_iter_histogram", task=model)
     assert caught.value.subcode == 101

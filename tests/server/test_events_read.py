@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+import json
 import math
 from array import array
 
@@ -217,10 +219,29 @@ def test_log_events_are_scrolled_by_arrival(call, task):
     assert [event["msg"] for page in pages for event in page["events"]] == [str(i) for i in range(12)]
 
 
-def test_a_broken_scroll_is_refused(call, task):
-    for scroll_id in ("!", "bm90IGpzb24=", "WzFd"):
-        with pytest.raises(InvalidInput):
-            call("events.get_task_events", task=task, scroll_id=scroll_id)
+@pytest.mark.parametrize(
+    "held",
+    [
+        None,
+        "text",
+        [],
+        [1],
+        [{}, 0, 0],
+        [{"task": 5}, 0],
+        [{"task": "t", "batch_size": "x"}, 0],
+        [{"task": "t", "metrics": [{"variants": 1}]}, 0],
+        [{"task": "t"}, "after"],
+        [{"task": "t"}, {"t": [1, 2]}],
+    ],
+)
+def test_a_forged_scroll_is_refused(call, task, held):
+    scroll_id = base64.urlsafe_b64encode(json.dumps(held).encode()).decode()
+    for broken in (scroll_id, scroll_id[:-1], "!", "\ud800", "é"):
+        with pytest.raises(InvalidInput) as caught:
+            call("events.get_task_events", task=task, scroll_id=broken)
+        assert caught.value.subcode == 16
+    with pytest.raises(InvalidInput):
+        call("events.debug_images", scroll_id=base64.urlsafe_b64encode(b'[{}, {"t": 5}]').decode())
 
 
 def test_data_of_a_metric_comes_newest_first(call, task):

@@ -33,7 +33,7 @@ def get_task_log(store: Store, body: Json, _caller: Caller) -> Json:
             task,
             body.get("batch_size", 5000),
             earlier=is_earlier,
-            beyond=None if beyond is None else int(beyond),
+            beyond=beyond,
         )
     order = body.get("order")
     if order and (order == "asc") == is_earlier:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...schemas.events import IMAGE, LOG, PLOT, SCALAR
+from ...schemas.events_requests import Browse, MetricData, Raw, TaskEvents
 from ..store import curves, event_reads
 from ..store.store import Caller, Store
 from . import scrolls
@@ -18,13 +19,13 @@ BATCH = 500
 
 def get_task_events(store: Store, body: Json, _caller: Caller) -> Json:
     """Raw events by iteration; a page is extended to the end of its last iteration."""
-    request, after = scrolls.resume(body, ("task", "event_type", "order", "batch_size", "metrics", "count_total"))
+    request, after = scrolls.resume(body, TaskEvents)
     task, wanted = needed(request, "task"), asked_metrics(request.get("metrics"))
     if request.get("event_type") == LOG:
         return log_events(store, request, after)
     types, is_descending = asked_types(request), request.get("order") == "desc"
     with store.db.read() as connection:
-        named(connection, task, body)
+        named(connection, task, request)
         walk = event_reads.walk(connection, task, types, wanted, after=after, is_descending=is_descending)
         found = event_reads.batch(walk, request.get("batch_size", BATCH))
         total = None
@@ -35,10 +36,10 @@ def get_task_events(store: Store, body: Json, _caller: Caller) -> Json:
 
 def get_scalar_metric_data(store: Store, body: Json, _caller: Caller) -> Json:
     """The points of one metric, newest iteration first."""
-    request, after = scrolls.resume(body, ("task", "metric"))
+    request, after = scrolls.resume(body, MetricData)
     task, wanted = needed(request, "task"), {needed(request, "metric"): None}
     with store.db.read() as connection:
-        named(connection, task, body)
+        named(connection, task, request)
         walk = event_reads.walk(connection, task, (SCALAR,), wanted, after=after, is_descending=True)
         found = event_reads.batch(walk, BATCH)
         total = event_reads.total(connection, task, (SCALAR,), wanted)
@@ -48,12 +49,12 @@ def get_scalar_metric_data(store: Store, body: Json, _caller: Caller) -> Json:
 
 def scalar_metrics_iter_raw(store: Store, body: Json, _caller: Caller) -> Json:
     """The points of one metric as columns a variant, oldest iteration first."""
-    request, after = scrolls.resume(body, ("task", "metric", "key", "batch_size", "count_total"))
+    request, after = scrolls.resume(body, Raw)
     task, metric, key = needed(request, "task"), needed(request, "metric"), request.get("key", "iter")
     wanted = asked_metrics([metric])
     variants: dict[str, Json] = {}
     with store.db.read() as connection:
-        named(connection, task, body)
+        named(connection, task, request)
         walk = event_reads.walk(connection, task, (SCALAR,), wanted, after=after)
         found = event_reads.batch(walk, request.get("batch_size", 10_000))
         total = event_reads.total(connection, task, (SCALAR,), wanted) if request.get("count_total") else None
@@ -100,8 +101,8 @@ def plots(store: Store, body: Json, _caller: Caller) -> Json:
 
 def _browse(store: Store, body: Json, kind: str) -> Json:
     """Iterations of images or plots, newest first; a task whose iterations are used up is listed without any."""
-    request, seen = scrolls.resume(body, ("metrics", "iters", "model_events"))
-    seen = {} if body.get("refresh") or not isinstance(seen, dict) else seen
+    request, seen = scrolls.resume(body, Browse, dict[str, tuple[int, int]])
+    seen = seen if seen and not body.get("refresh") else {}
     by_task: dict[str, list[Json]] = {}
     for item in needed(request, "metrics"):
         by_task.setdefault(item["task"], []).append(item)

@@ -111,7 +111,7 @@ def forward(connection: Connection, task: str, start: int = 0) -> Iterator[tuple
 
 
 def page(
-    connection: Connection, task: str, size: int, *, earlier: bool, beyond: int | None = None
+    connection: Connection, task: str, size: int, *, earlier: bool, beyond: float | None = None
 ) -> list[tuple[int, Entry]]:
     """The first `size` numbered entries by time, from the newest back (`earlier`) or from the oldest on.
 

@@ -125,7 +125,7 @@ def _take(intake: Intake, event: Any, worker: str, now_ms: int) -> None:
         raise ValueError("event is not an object")  # noqa: TRY004 - a text to count, like the others
     kind = str(event.get("type") or "").replace(" ", "_")
     if kind not in TYPES:
-        raise ValueError(f"unknown event type: {kind}" if kind else "event has no type")
+        raise ValueError(f"unknown event type: {clean(kind[:40])}" if kind else "event has no type")
     is_model = bool(event.get("model_event"))
     task = event.get("task") or (event.get("model") if is_model else None)
     if not task or not isinstance(task, str):
