@@ -13,8 +13,8 @@ __mlops_names() {
 
 __mlops_at() {
     case "$1" in
-        "") words='run ls show logs metrics plot diff clone tag note rename mv archive rm project status sync config completion api plugin help version' flags='--version -V --debug --verbose -v --quiet -q --color --no-pager --no-input --user --json --output -o -h --help' kinds='' ;;
-        "run") words='' flags='--project -p --name -n --tag -t --note --type --metrics --no-printed-metrics --no-hook --upload --json-file --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
+        "") words='run ls show logs metrics plot diff clone checkout tag note rename mv archive rm project status sync doctor export import config completion api plugin help version' flags='--version -V --debug --verbose -v --quiet -q --color --no-pager --no-input --user --json --output -o -h --help' kinds='' ;;
+        "run") words='' flags='--project -p --name -n --tag -t --note --type --metrics --no-printed-metrics --no-hook --secrets --upload --json-file --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
         "ls") words='' flags='--project -p --sort -s --limit -n --all --archived --json --output -o --columns -c --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
         "show") words='' flags='--json --output -o --columns -c --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
         "logs") words='' flags='--follow -f --limit -n --all --raw --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
@@ -22,6 +22,7 @@ __mlops_at() {
         "plot") words='' flags='--metric -m --to --samples --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
         "diff") words='' flags='--only --everything --best --tolerance --exit-code --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
         "clone") words='' flags='-S --set --new-key --name -n --project -p --tag -t --dry-run --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
+        "checkout") words='' flags='--worktree --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
         "tag") words='' flags='--remove -r --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
         "note") words='' flags='--append -a --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
         "rename") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
@@ -35,6 +36,9 @@ __mlops_at() {
         "project rm") words='' flags='--yes -y --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='project' ;;
         "status") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
         "sync") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
+        "doctor") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
+        "export") words='' flags='--to --force --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
+        "import") words='' flags='--new-ids --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
         "config") words='ls get set' flags='-h --help' kinds='' ;;
         "config ls") words='' flags='--show-origin --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
         "config get") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
@@ -55,7 +59,7 @@ _mlops() {
     local -a typed
     read -r -a typed <<< "$line"
     if [[ $line == *[[:space:]] ]]; then cur=""; else cur=${typed[-1]}; unset 'typed[-1]'; fi
-    local taking=" --at --body --color --columns --description --field --json-file --limit --metric --metrics --name --note --only --output --project --remove --samples --set --sort --tag --to --tolerance --type --user -F -S -c -d -m -n -o -p -r -s -t " value="" given=0
+    local taking=" --at --body --color --columns --description --field --json-file --limit --metric --metrics --name --note --only --output --project --remove --samples --secrets --set --sort --tag --to --tolerance --type --user -F -S -c -d -m -n -o -p -r -s -t " value="" given=0
     __mlops_at ""
     for word in "${typed[@]:1}"; do
         if [[ -n $value ]]; then value=""; continue; fi

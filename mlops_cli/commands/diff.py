@@ -39,6 +39,7 @@ def diff(
 ) -> int:
     """Compare experiments: parameters, metrics, code, packages, data, host. Only what differs is shown."""
     from ..diff.compare import Options, compare
+    from .code import patches
 
     ids = several(context, exps)
     if len(ids) < 2:
@@ -47,7 +48,7 @@ def diff(
     options = Options(
         sections=_sections(only or ()),
         everything=everything,
-        patches=_patches(tasks),
+        patches=patches(context, [context.api.tasks.document(task) for task in ids]),
         directions=_directions(context),
         statistic="best" if best else "last",
         rtol=tolerance,
@@ -94,7 +95,3 @@ def _show(context: Context, comparison: Any, *, whole: bool) -> None:
         columns = [Column("section", rank=KEEP), Column("name", rank=KEEP)]
         columns += [Column(side.id, rank=KEEP) for side in comparison.sides]
         output.records(columns, diffs.flat(comparison), ids=[side.id for side in comparison.sides])
-
-
-def _patches(tasks: list[Any]) -> tuple[str | None, ...]:
-    return ()

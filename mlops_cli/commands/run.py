@@ -42,6 +42,9 @@ def run(
     ] = None,
     no_metrics: Annotated[bool, Option("--no-printed-metrics", help="Do not read name=value lines.")] = False,
     no_hook: Annotated[bool, Option("--no-hook", help="Inject nothing into the program.")] = False,
+    secrets: Annotated[
+        str, Option("--secrets", metavar="POLICY", show_default=False, help="redact (else), refuse or keep.")
+    ] = "",
     upload: Annotated[
         bool, Option("--upload", help="Copy written models into the file store, not only link them.")
     ] = False,
@@ -55,7 +58,7 @@ def run(
     from ..supervisor.spec import RunSpec
 
     settings = context.settings
-    _check(task_type, metrics or [])
+    _check(task_type, metrics or [], secrets)
     taps = str(settings["hook"])
     spec = RunSpec(
         argv=tuple(_command_line(words)),
@@ -70,7 +73,7 @@ def run(
         printed=not no_metrics,
         patterns=tuple(metrics or ()),
         upload=upload,
-        secrets=settings.secrets,
+        secrets=secrets or settings.secrets,
         max_file_bytes=settings["capture.max_file_bytes"],
         max_total_bytes=settings["capture.max_total_bytes"],
         environment=tuple(settings["capture.environment"]),
@@ -96,12 +99,15 @@ def _find_python() -> str:
     return "python"
 
 
-def _check(task_type: str, patterns: list[str]) -> None:
+def _check(task_type: str, patterns: list[str], secrets: str) -> None:
     """Refuse what the supervisor would stumble over, before the program starts."""
+    from ..config.keys import KEYS, parse_value
     from ..schemas.status import TYPES
 
     if task_type not in TYPES:
         raise InvalidInput(f"there is no type {task_type!r}", hint=f"types: {', '.join(TYPES)}")
+    if secrets:
+        parse_value(KEYS["secrets"], secrets, "--secrets")
     if patterns:
         from ..follow.printed import PrintedMetrics
 

@@ -15,6 +15,7 @@ from .tasks import status_word
 PATCH_LINES = 60
 """How much of a patch the whole comparison shows; the section alone shows all."""
 
+_DIGEST = len("sha256:") + 64
 _STYLES = {BETTER: "32", WORSE: "31"}
 
 
@@ -117,6 +118,8 @@ def _aligned(
 def _shown(value: str | None) -> str:
     if value is None:
         return "(none)"
+    if value.startswith("sha256:") and len(value) == _DIGEST:
+        return value[:19]
     return value if value else '""'
 
 
