@@ -65,7 +65,11 @@ def _object(value: Any) -> tuple[str, str]:
         return _clean(str(getattr(value, "name", ""))), "str"
     if type(value).__name__ == "Namespace":
         return _json(vars(value)), "dict"
-    return _clean(str(value)), "str"
+    try:
+        return _clean(str(value)), "str"
+    except Exception:
+        # A broken __str__ of one value must not take the others with it.
+        return "<%s>" % type(value).__name__, "str"
 
 
 def _is_enum(value: Any) -> bool:

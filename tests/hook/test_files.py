@@ -139,3 +139,10 @@ for thread in threads: thread.join()
     assert child.code == 0, child.err
     assert len(child.streams) == 1
     assert len(child.opened("w")) == len(set(child.opened("w"))) == 800
+
+
+def test_bytecode_kept_elsewhere_is_no_output(hooked: Hooked, tmp_path: Path) -> None:
+    (tmp_path / "work" / "module_of_mine.py").write_text("value = 1\n")
+    child = hooked("import module_of_mine", env={"PYTHONPYCACHEPREFIX": str(tmp_path / "bytecode")})
+    assert list((tmp_path / "bytecode").rglob("module_of_mine*.pyc"))
+    assert child.opened("w") == []

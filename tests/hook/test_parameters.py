@@ -28,6 +28,11 @@ class Odd:
         return "odd one"
 
 
+class Broken:
+    def __str__(self) -> str:
+        raise ValueError("no text")
+
+
 @pytest.mark.parametrize(
     ("value", "text", "kind"),
     (
@@ -57,6 +62,7 @@ class Odd:
         (len, "len", "str"),
         (io.StringIO(), "", "str"),
         (Odd(), "odd one", "str"),
+        (Broken(), "<Broken>", "str"),
         pytest.param(10**5000, hex(10**5000), "int", id="more digits than Python prints"),
     ),
 )

@@ -178,6 +178,8 @@ def _ignored_places(run_dir: str) -> tuple[str, ...]:
     cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(home, ".cache")
     places.update(os.path.join(cache, name) + "/" for name in _CACHES.split())
     places.add(os.path.dirname(os.__file__) + "/")
+    if sys.pycache_prefix:
+        places.add(os.path.abspath(sys.pycache_prefix) + "/")
     for prefix in {sys.prefix, sys.base_prefix, sys.exec_prefix}:
         # Not the whole prefix: the person's code and data may lie below /usr/local or an environment's folder.
         places.update(
