@@ -20,7 +20,7 @@ __mlops_at() {
         "logs") words='' flags='--follow -f --limit -n --all --raw --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
         "metrics") words='' flags='--last --at --points --csv --machine --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
         "plot") words='' flags='--metric -m --to --samples --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
-        "diff") words='' flags='--only --everything --best --tolerance --exit-code --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
+        "diff") words='' flags='--only --everything --best --tolerance --exit-code --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
         "clone") words='' flags='-S --set --new-key --name -n --project -p --tag -t --dry-run --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
         "checkout") words='' flags='--worktree --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
         "tag") words='' flags='--remove -r --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
@@ -65,7 +65,12 @@ _mlops() {
         if [[ -n $value ]]; then value=""; continue; fi
         if [[ $word == -* ]]; then [[ $taking == *" $word "* ]] && value=$word; continue; fi
         next="${path:+$path }$word"
-        if (( ! given )) && [[ " $words " == *" $word "* ]]; then path=$next; __mlops_at "$path"; else given=1; fi
+        if (( ! given )) && [[ " $words " == *" $word "* ]]; then path=$next; __mlops_at "$path"
+        else
+            given=1
+            # Not a command of ours: a plugin, or a slip; nothing is known of what may follow.
+            if [[ -n $words ]]; then return; fi
+        fi
         # What follows the command of `run` is that program's own.
         if [[ $path == run && $given == 1 ]]; then COMPREPLY=( $(compgen -f -- "$cur") ); return; fi
     done

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 FILES = {"bash": "mlops.bash", "zsh": "_mlops", "fish": "mlops.fish"}
 REFERENCES = ("@latest", "@-1", "@running", "@failed", "@best:", "@base")
-KINDS = {"EXP": "task", "A": "task", "B": "task", "PROJECT": "project"}
+KINDS = {"EXP": "task", "A": "task", "PROJECT": "project"}
 """Which names a placeholder stands for."""
 
 VALUES = {
@@ -76,21 +76,24 @@ def zsh(nodes: list[Node]) -> str:
 
 
 def fish(nodes: list[Node]) -> str:
-    lines = []
+    lines = ["complete -c mlops -f", "complete -c mlops -F -n '__mlops_at run'"]
     for node in nodes:
-        at = _single(" ".join(node.path[1:]))
-        for name, help_ in node.children:
-            lines.append(f"complete -c mlops -f -n {_single(f'__mlops_at {at}')} -a {name} -d {_single(help_)}")
+        head = f"complete -c mlops -n '{' '.join(['__mlops_at', *node.path[1:]])}'"
+        lines += [f"{head} -a {name} -d {_single(help_)}" for name, help_ in node.children]
         for flags, help_, takes in node.options:
             words = " ".join(f"-l {f[2:]}" if f.startswith("--") else f"-s {f[1:]}" for f in flags)
-            values = [VALUES[f] for f in flags if f in VALUES]
-            more = f" -x -a {_single(' '.join(values[0]))}" if values else " -r" if takes else ""
-            lines.append(f"complete -c mlops -n {_single(f'__mlops_at {at}')} {words}{more} -d {_single(help_)}")
-        for kind in _kinds(node):
-            lines.append(
-                f"complete -c mlops -f -n {_single(f'__mlops_at {at}')} -a {_single(f'(__mlops_names {kind})')}"
-            )
+            lines.append(f"{head} {words}{_fish_values(flags, takes=takes)} -d {_single(help_)}")
+        lines += [f"{head} -a '(__mlops_names {kind})'" for kind in _kinds(node)]
     return _fill(_FISH, LINES="\n".join(lines), TAKING=_taking(nodes), GROUPS=_groups(nodes))
+
+
+def _fish_values(flags: tuple[str, ...], *, takes: bool) -> str:
+    for flag in flags:
+        if flag in VALUES:
+            return f" -x -a '{' '.join(VALUES[flag])}'"
+        if flag == "--project":
+            return " -x -a '(__mlops_names project)'"
+    return " -r -F" if takes else ""
 
 
 GENERATORS: dict[str, Callable[[list[Node]], str]] = {"bash": bash, "zsh": zsh, "fish": fish}
@@ -167,7 +170,12 @@ _mlops() {
         if [[ -n $value ]]; then value=""; continue; fi
         if [[ $word == -* ]]; then [[ $taking == *" $word "* ]] && value=$word; continue; fi
         next="${path:+$path }$word"
-        if (( ! given )) && [[ " $words " == *" $word "* ]]; then path=$next; __mlops_at "$path"; else given=1; fi
+        if (( ! given )) && [[ " $words " == *" $word "* ]]; then path=$next; __mlops_at "$path"
+        else
+            given=1
+            # Not a command of ours: a plugin, or a slip; nothing is known of what may follow.
+            if [[ -n $words ]]; then return; fi
+        fi
         # What follows the command of `run` is that program's own.
         if [[ $path == run && $given == 1 ]]; then COMPREPLY=( $(compgen -f -- "$cur") ); return; fi
     done
@@ -232,7 +240,11 @@ _mlops() {
     if [[ $word == -* ]]; then (( ${taking[(Ie)$word]} )) && value=$word; continue; fi
     if (( ! given )) && [[ -n ${(M)words_:#${word}:*} ]]; then
       where="${where:+$where }$word"; __mlops_at $where
-    else given=1; fi
+    else
+      given=1
+      # Not a command of ours: a plugin, or a slip; nothing is known of what may follow.
+      (( $#words_ )) && return
+    fi
     # What follows the command of `run` is that program's own.
     if [[ $where == run && $given == 1 ]]; then _files; return; fi
   done

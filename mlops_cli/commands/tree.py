@@ -35,7 +35,11 @@ class Node(NamedTuple):
     @property
     def arguments(self) -> list[str]:
         """The placeholders of its arguments: `EXP`, `PROJECT`, ..."""
-        return [(p.metavar or p.name).strip("[].") for p in self.command.params if p.param_type_name == "argument"]
+        return [
+            (p.metavar or p.name).split()[0].strip("[].")
+            for p in self.command.params
+            if p.param_type_name == "argument"
+        ]
 
 
 def walk() -> Iterator[Node]:
