@@ -146,3 +146,16 @@ def test_bytecode_kept_elsewhere_is_no_output(hooked: Hooked, tmp_path: Path) ->
     child = hooked("import module_of_mine", env={"PYTHONPYCACHEPREFIX": str(tmp_path / "bytecode")})
     assert list((tmp_path / "bytecode").rglob("module_of_mine*.pyc"))
     assert child.opened("w") == []
+
+
+def test_the_homes_own_settings_are_no_data_but_their_neighbours_are(hooked: Hooked, tmp_path: Path) -> None:
+    script = """
+import os
+home = os.path.expanduser("~")
+for name in (".config/x/y.json", ".netrc", ".localdata/a.csv", ".netrc.csv"):
+    os.makedirs(os.path.dirname(os.path.join(home, name)), exist_ok=True)
+    open(os.path.join(home, name), "w").close()
+"""
+    home = tmp_path / "home"
+    child = hooked(script, env={"HOME": str(home)})
+    assert child.opened("w") == [str(home / ".localdata" / "a.csv"), str(home / ".netrc.csv")]

@@ -129,7 +129,8 @@ class _Files:
         if name.endswith(_SUFFIXES):
             return None
         name = os.path.abspath(name)
-        if name.startswith(self._ignored) or any(part in name for part in _PARTS):
+        # With a slash, so that a file is as well named as a folder, and `.local` is not `.localdata`.
+        if (name + "/").startswith(self._ignored) or any(part in name for part in _PARTS):
             return None
         # A name that is no UTF-8 is spelled out: records are strict UTF-8.
         return name if name.isascii() else name.encode("utf-8", "backslashreplace").decode("utf-8")
@@ -170,11 +171,11 @@ def _plain_size(path: Any) -> int | None:
 
 
 def _ignored_places(run_dir: str) -> tuple[str, ...]:
-    """Folders whose files say nothing about the run, each with a closing slash; a few single files of the home."""
+    """Folders and a few single files that say nothing about the run, each with a closing slash."""
     home = os.path.expanduser("~")
     places = {os.path.abspath(run_dir) + "/", os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + "/"}
     places.update(_SYSTEM)
-    places.update(os.path.join(home, name) for name in _HOME.split())
+    places.update(os.path.join(home, name) + "/" for name in _HOME.split())
     cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(home, ".cache")
     places.update(os.path.join(cache, name) + "/" for name in _CACHES.split())
     places.add(os.path.dirname(os.__file__) + "/")
@@ -185,5 +186,5 @@ def _ignored_places(run_dir: str) -> tuple[str, ...]:
         places.update(
             os.path.join(prefix, part) + "/" for part in "bin lib lib64 include share etc ssl conda-meta".split()
         )
-        places.add(os.path.join(prefix, "pyvenv.cfg"))
+        places.add(os.path.join(prefix, "pyvenv.cfg") + "/")
     return tuple(places)
