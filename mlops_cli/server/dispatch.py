@@ -6,9 +6,8 @@ struct of `schemas`; queries are free objects that the query language checks its
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import InvalidInput, NotFound
 from .store.store import Caller, Store
@@ -17,8 +16,7 @@ LOCAL = Caller("", "", "", "")
 """The embedded caller: the store's own user."""
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """`function` in `server.api.<module>`; `request` in `schemas.<service>_requests`, None for a free query."""
 
     service: str

@@ -9,9 +9,9 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from urllib.parse import quote, unquote
+from typing import NamedTuple
 
 from ...errors import Denied, InvalidInput, MlopsError, NotFound, Unreachable
 
@@ -24,8 +24,7 @@ NAME_BYTES = 200
 _STORED = re.compile(r"files/([0-9a-f]{2})/(\1[0-9a-f]{62})/([^/]+)\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class StoredFile:
+class StoredFile(NamedTuple):
     """`uri` is relative to the store; `path` is where the bytes lie now."""
 
     uri: str
@@ -39,8 +38,6 @@ class LocalFiles:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        # As text: it is compared with every URI on the way in and out.
-        self._prefix = "file://" + quote(str(root.absolute())) + "/"
 
     def put(self, source: Path, name: str = "", *, link: bool = False) -> StoredFile:
         """Stores a copy of `source`: a reflink where the file system can, else a copy; with `link`, a hard link first.
@@ -94,10 +91,15 @@ class LocalFiles:
         """The `file://` form of a stored URI; any other URI unchanged."""
         return self._prefix + uri[len("files/") :] if _STORED.match(uri) else uri
 
+    @cached_property
+    def _prefix(self) -> str:
+        """As text: it is compared with every URI on the way in and out."""
+        return "file://" + _quoted(str(self.root.absolute())) + "/"
+
     def _settle(self, part: Path, digest: str, size: int, name: str) -> StoredFile:
         folder = self.root / digest[:2] / digest
         target = folder / name
-        stored = StoredFile(f"files/{digest[:2]}/{digest}/{quote(name)}", digest, size, target)
+        stored = StoredFile(f"files/{digest[:2]}/{digest}/{_quoted(name)}", digest, size, target)
         for _ in range(ATTEMPTS):
             try:
                 folder.mkdir(parents=True, exist_ok=True)
@@ -106,8 +108,8 @@ class LocalFiles:
                     return stored
                 if twin is None or not _link(twin, target):
                     part.replace(target)
-            except FileNotFoundError:
-                # Somebody deleted the last name of this content between our two steps.
+            except (FileNotFoundError, FileExistsError):
+                # Somebody deleted the last name of this content between our two steps (or between two of mkdir's own).
                 continue
             _sync(folder)
             return stored
@@ -201,7 +203,15 @@ def _sync(folder: Path) -> None:
         os.close(descriptor)
 
 
+def _quoted(path: str) -> str:
+    from urllib.parse import quote  # noqa: PLC0415 - 2 ms that a listing without links does not pay
+
+    return quote(path)
+
+
 def _decode(segment: str) -> str:
+    from urllib.parse import unquote  # noqa: PLC0415 - as above
+
     name = unquote(segment)
     if name != safe_name(name):
         raise InvalidInput(f"not the name of a stored file: {segment!r}")

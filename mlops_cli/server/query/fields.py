@@ -6,9 +6,8 @@ A collection lists its fields once; storing, reading, filtering, sorting and pro
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from ...errors import InvalidInput
 
@@ -31,8 +30,7 @@ METRIC_FIELDS = {
 """The fields of an entry of `last_metrics`, and their columns in `series`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """One top-level field. `empty` is what an answer holds when nothing is stored (None: the key is left out)."""
 
     name: str
@@ -42,8 +40,7 @@ class Field:
     internal: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Collection:
+class Collection(NamedTuple):
     """One kind of document. `arrays` are paths through lists of objects: path > (column, list, key in each object)."""
 
     noun: str
@@ -52,8 +49,8 @@ class Collection:
     apart: str = ""
     regexes: frozenset[str] = frozenset()
     ranges: frozenset[str] = frozenset()
-    arrays: dict[str, tuple[str, str, str]] = field(default_factory=dict)
-    shortcuts: dict[str, str] = field(default_factory=dict)
+    arrays: Mapping[str, tuple[str, str, str]] = {}
+    shortcuts: Mapping[str, str] = {}
     has_metrics: bool = False
     unknown_id: int = 10
 
@@ -68,8 +65,7 @@ class Collection:
         return f"{self.table} t"
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """Where a path points: one value (`sql`), or the elements of a list (`sql` in each row of `each`)."""
 
     sql: str

@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from ...errors import InvalidInput
 
 Value = str | None
 
 
-@dataclass(slots=True)
-class ListFilter:
+class ListFilter(NamedTuple):
     """Groups that are joined by AND (or by OR). A None among the values stands for a missing or empty field."""
 
-    any_of: list[Value] = field(default_factory=list)
-    all_of: list[Value] = field(default_factory=list)
-    none_of: list[Value] = field(default_factory=list)
-    not_all_of: list[Value] = field(default_factory=list)
+    any_of: Sequence[Value] = ()
+    all_of: Sequence[Value] = ()
+    none_of: Sequence[Value] = ()
+    not_all_of: Sequence[Value] = ()
     joined_by_or: bool = False
 
 
 def parse(values: object) -> ListFilter:
     """Reads the values from left to right. Raises InvalidInput (subcode 16) for an unknown operator."""
-    found = ListFilter()
-    group, sees_minus, is_negated, first_operator = found.any_of, True, False, True
+    any_of: list[Value] = []
+    all_of: list[Value] = []
+    none_of: list[Value] = []
+    group, sees_minus, is_negated, first_operator = any_of, True, False, ""
     for value in map(plain, values if isinstance(values, list) else [values]):
         if value is None or not value.startswith("__$"):
             if is_negated:
-                found.none_of.append(value)
+                none_of.append(value)
             elif sees_minus and value is not None and len(value) > 1 and value.startswith("-"):
-                found.none_of.append(value[1:])
+                none_of.append(value[1:])
             else:
                 group.append(value)
             is_negated = False
@@ -39,16 +40,15 @@ def parse(values: object) -> ListFilter:
         if operator == "not":
             is_negated = True
         elif operator in ("all", "and"):
-            group = found.all_of
+            group = all_of
         elif operator in ("any", "or"):
-            group = found.any_of
-            found.joined_by_or |= first_operator
+            group = any_of
         elif operator == "nop":
-            group, sees_minus, is_negated = found.any_of, True, False
+            group, sees_minus, is_negated = any_of, True, False
         else:
             raise InvalidInput(f"Invalid value: unknown list operator: {value}", subcode=16)
-        first_operator = False
-    return found
+        first_operator = first_operator or operator
+    return ListFilter(any_of, all_of, none_of, joined_by_or=first_operator in ("any", "or"))
 
 
 def parse_filters(spec: object, name: str) -> ListFilter:

@@ -7,8 +7,7 @@ what is added meanwhile does not shift it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...errors import InvalidInput
 from .fields import Scope
@@ -21,8 +20,7 @@ _NEVER_NULL = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """`until` is the newest insertion of a scrolled list; None when the list is not scrolled."""
 
     offset: int

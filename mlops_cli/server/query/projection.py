@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...errors import InvalidInput
 from .fields import Collection, split
@@ -15,8 +14,7 @@ COMPUTED = frozenset({"last_metrics", "unique_metrics", "stats", "sub_projects",
 """Fields that are not stored in the document's own row."""
 
 
-@dataclass(frozen=True, slots=True)
-class Projection:
+class Projection(NamedTuple):
     """`names`: the fields to read. `kept` and `dropped`: the parts of them that are answered (empty: whole)."""
 
     names: tuple[str, ...]

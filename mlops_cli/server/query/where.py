@@ -138,7 +138,7 @@ def _in_list(target: Target, wanted: ListFilter, scope: Scope) -> str:
     return "(" + (" OR " if wanted.joined_by_or else " AND ").join(groups) + ")" if groups else ""
 
 
-def _has_each(target: Target, values: list[Value], scope: Scope) -> Iterator[str]:
+def _has_each(target: Target, values: Iterable[Value], scope: Scope) -> Iterator[str]:
     for value in values:
         if value is None:
             yield target.is_missing
@@ -147,7 +147,7 @@ def _has_each(target: Target, values: list[Value], scope: Scope) -> Iterator[str
             yield f"coalesce({target.some(lambda sql, value=value: _is_one_of(sql, [value], scope))}, 0)"  # type: ignore[misc]
 
 
-def _has_none(target: Target, values: list[Value], scope: Scope) -> Iterator[str]:
+def _has_none(target: Target, values: Iterable[Value], scope: Scope) -> Iterator[str]:
     named = list(_without_none(values))
     if named:
         yield f"NOT coalesce({target.some(lambda sql: _is_one_of(sql, named, scope))}, 0)"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from ...errors import Denied, Unreachable
 from ..db.filesystem import refuse_network
@@ -16,8 +16,7 @@ from ..query import dates
 from ..query.patterns import FUNCTIONS
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """Who calls. `worker` is the machine's name where the caller gave one."""
 
     user: str
@@ -27,8 +26,7 @@ class Caller:
     worker: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Store:
+class Store(NamedTuple):
     """One store. Safe to share between threads and, through its file, between processes."""
 
     db: Database
