@@ -13,6 +13,7 @@ from .columns import SortKey, known_names, sort_tasks
 from .fields import Field, View
 from .filters import Filter, explain_unknown, parse
 from .pushdown import NOBODY
+from .series import find_single
 from .suggest import suggest
 from .tasks import PAGE
 
@@ -61,13 +62,15 @@ def list_tasks(api: Api, request: Request, *, now: datetime | None = None) -> Li
         body["order_by"] = [sign + str(path) for sign, path in zip(signs, order, strict=True)] or list(NEWEST)
         tasks, has_more = _first_matches(api, request, body, view)
     else:
-        tasks, has_more = _sorted_here(api, request, body, view)
+        sorted_there = _sorted_there(api, request, body, view)
+        tasks, has_more = sorted_there or _sorted_here(api, request, body, view)
     notes = () if tasks else _look_for_mistakes(api, request, view)
     return Listing(tasks, view, has_more, notes)
 
 
 def _first_matches(api: Api, request: Request, body: Json, view: View) -> tuple[list[Json], bool]:
-    body["only_fields"] = _needs(request, [*request.columns, *request.filter.fields])
+    sorting = [key.field for key in request.sort]
+    body["only_fields"] = _needs(request, [*request.columns, *request.filter.fields, *sorting])
     wanted = None if request.limit is None else request.limit + 1
     page = PAGE if wanted is None or not request.filter.is_empty else wanted
     found: list[Json] = []
@@ -77,6 +80,24 @@ def _first_matches(api: Api, request: Request, body: Json, view: View) -> tuple[
             if len(found) == wanted:
                 return found[: request.limit], True
     return found, False
+
+
+def _sorted_there(api: Api, request: Request, body: Json, view: View) -> tuple[list[Json], bool] | None:
+    """By one metric on the server, which keeps a row for each; None when the name may mean something else."""
+    if len(request.sort) != 1 or request.limit is None:
+        return None
+    [key] = request.sort
+    name, statistic = fields.split_statistic(key.field.name)
+    series = find_single(api, name)
+    if series is None:
+        return None
+    path = series.path(statistic or "last")
+    ordered = {**body, "order_by": ["-" + path if key.is_descending else path, *NEWEST]}
+    tasks, has_more = _first_matches(api, request, ordered, view)
+    # A parameter of that name comes before the metric.
+    if any(fields.read_parameter(task, key.field.name) is not None for task in tasks):
+        return None
+    return tasks, has_more
 
 
 def _sorted_here(api: Api, request: Request, body: Json, view: View) -> tuple[list[Json], bool]:

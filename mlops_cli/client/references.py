@@ -11,6 +11,7 @@ from ..errors import Ambiguous, InvalidInput, NotFound
 from ..schemas.metrics import direction
 from . import fields
 from .api import Api, Json
+from .series import Series, find_single
 from .suggest import nearest, suggest
 
 WORDS = ("latest", "running", "failed", "best:METRIC", "base", "-1")
@@ -153,33 +154,57 @@ class _Resolver:
         if not name:
             raise InvalidInput("`@best` needs a metric", hint="@best:val/acc, or @best:METRIC:min")
         base, statistic = fields.split_statistic(name)
-        body = {**self._scope(), "only_fields": ["id", *fields.metric_needs(base)], "order_by": ["-created"]}
-        tasks = [(task, series) for task in self.api.tasks.iterate(body) if (series := fields.find_series(task, base))]
-        if not tasks:
-            self._no_metric(base)
-        first = tasks[0][1]
-        goal = goal or direction(first.get("metric") or base, first.get("variant") or "")
-        if goal is None:
+        series = find_single(self.api, base)
+        rated = self._rated_there(series, goal, statistic) if series else self._rated_here(base, goal, statistic)
+        if rated is None:
             raise InvalidInput(
                 f"whether more or less of `{base}` is better does not follow from its name",
                 hint=f"@best:{name}:max or @best:{name}:min",
             )
+        if not rated:
+            self._no_metric(base)
+        return rated
+
+    def _rated_there(self, series: Series, goal: str | None, statistic: str | None) -> str | None:
+        """The best by the server's own order; "" when no run has a finite value, None when the goal is unknown."""
+        goal = goal or direction(series.metric, series.variant)
+        if goal is None:
+            return None
+        path = series.path(statistic or goal)
+        order = ["-" + path if goal == "max" else path, "-created"]
+        body = {**self._scope(), "order_by": order, "only_fields": ["id", path.rpartition(".")[0]]}
+        # Infinities sort before every number; NaN is missing, and that comes last.
+        for task in self.api.tasks.iterate(body, page_size=10):
+            found = fields.find_series(task, fields.series_name(series.metric, series.variant))
+            value = (found or {}).get(fields.STATISTICS[statistic or goal])
+            if value is None:
+                break
+            if _finite(value) is not None:
+                return str(task["id"])
+        return ""
+
+    def _rated_here(self, base: str, goal: str | None, statistic: str | None) -> str | None:
+        """The same for a name that means different series in different experiments."""
+        body = {**self._scope(), "only_fields": ["id", *fields.metric_needs(base)], "order_by": ["-created"]}
+        tasks = [(task, series) for task in self.api.tasks.iterate(body) if (series := fields.find_series(task, base))]
+        if not tasks:
+            return ""
+        first = tasks[0][1]
+        goal = goal or direction(first.get("metric") or base, first.get("variant") or "")
+        if goal is None:
+            return None
         key = fields.STATISTICS[statistic or goal]
         rated = [(number, task["id"]) for task, series in tasks if (number := _finite(series.get(key))) is not None]
-        if not rated:
-            raise NotFound(
-                f"`@best:{rest}`: no experiment has a finite value of it", hint="`mlops ls -c name," + base + "`"
-            )
         # Equal values: the newest, as the list is newest first and max and min keep the first.
         pick: Callable[..., tuple[float, str]] = max if goal == "max" else min
-        return str(pick(rated, key=lambda pair: pair[0])[1])
+        return str(pick(rated, key=lambda pair: pair[0])[1]) if rated else ""
 
     def _no_metric(self, base: str) -> NoReturn:
         body = {**self._scope(), "only_fields": ["last_metrics"], "order_by": ["-created"]}
         known = {name for task in self.api.tasks.find(body, limit=200) for name, _ in fields.each_series(task)}
         hint = suggest(base, sorted(known)) or "`mlops ls` shows what there is"
         where = f" in project `{self.project}`" if self.project else ""
-        raise NotFound(f"no experiment of yours{where} has the metric `{base}`", hint=hint)
+        raise NotFound(f"no experiment of yours{where} has a finite value of `{base}`", hint=hint)
 
     def _scope(self) -> Json:
         """Mine, here, not archived."""

@@ -54,6 +54,10 @@ def test_best_follows_the_direction_of_the_metric_unless_told(api: Api, make: Ma
     with pytest.raises(InvalidInput, match="more or less"):
         make("odd", metrics={("zzz", "q"): [1.0]})
         resolve(api, "@best:zzz/q")
+    infinite = make("infinite", metrics={("val", "acc"): [float("inf"), float("-inf")]})
+    assert resolve(api, "@best:val/acc") == high
+    api.tasks.archive([high, infinite])
+    assert resolve(api, "@best:val/acc") == low
     with pytest.raises(NotFound) as caught:
         resolve(api, "@best:val/accc")
     assert "val/acc" in caught.value.hint
@@ -119,3 +123,10 @@ def test_another_user_is_asked_for_by_name(api: Api, make: Make) -> None:
     with pytest.raises(NotFound, match="no user `nobody`"):
         resolve(api, "@latest", user="nobody")
     assert resolve(api, "@latest", user="any") == resolve(api, "@latest", user=api.users.me["name"])
+
+
+def test_best_looks_at_each_experiment_where_a_name_means_several_series(api: Api, make: Make) -> None:
+    one = make("one", metrics={("loss", "train"): [0.5]})
+    two = make("two", metrics={("loss", "loss"): [0.3], ("loss", "val"): [0.1]})
+    assert resolve(api, "@best:loss") == two
+    assert resolve(api, "@best:loss:max") == one

@@ -40,7 +40,7 @@ class Limits:
     line_bytes: int = 64 << 20
     members: int = 200_000
     ratio: int = 300
-    free_bytes: int = 64 << 20
+    free_bytes: int = 1 << 30
 
 
 def task_member(task: str, name: str) -> str:
