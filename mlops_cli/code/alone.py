@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
-import io
 import os
 import stat
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -128,22 +125,17 @@ def _is_code_folder(path: Path, exclude: frozenset[Path]) -> bool:
 def _tar(
     folder: Path, files: list[Path], to: Path, policy: str, known: tuple[str, ...], altered: list[Altered]
 ) -> CodeArtifact:
-    """The same files make the same bytes: names sorted, no times, no owners."""
-    with (
-        to.open("wb") as raw,
-        gzip.GzipFile(filename="", fileobj=raw, mode="wb", compresslevel=6, mtime=0) as packed,
-        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar,
-    ):
-        for path in sorted(files):
-            try:
-                data, mode = path.read_bytes(), path.stat().st_mode
-            except OSError:
-                continue  # gone since the walk
-            name = str(path.relative_to(folder))
-            data = _clean(data, name, policy, known, altered)
-            member = tarfile.TarInfo(name)
-            member.size, member.mode = len(data), 0o755 if mode & stat.S_IXUSR else 0o644
-            tar.addfile(member, io.BytesIO(data))
+    from .archive import pack  # noqa: PLC0415  # tarfile costs every start 6 ms, and few runs need it
+
+    contents: list[tuple[str, bytes, bool]] = []
+    for path in sorted(files):
+        try:
+            data, mode = path.read_bytes(), path.stat().st_mode
+        except OSError:
+            continue  # gone since the walk
+        name = str(path.relative_to(folder))
+        contents.append((name, _clean(data, name, policy, known, altered), bool(mode & stat.S_IXUSR)))
+    pack(contents, to)
     return CodeArtifact(ARTIFACT_KEY, to, "tar", {})
 
 

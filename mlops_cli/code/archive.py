@@ -1,19 +1,35 @@
-"""Unpacks the tar of a stand-alone script's folder.
+"""Packs the folder of a stand-alone script into a tar, and unpacks it again.
 
 The archive may be hostile: plain files below the folder, nothing else.
 """
 
 from __future__ import annotations
 
+import gzip
+import io
 import os
 import tarfile
 import zlib
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from ..errors import InvalidInput
 
 MOST_BYTES = 1 << 30
 MOST_FILES = 50_000
+
+
+def pack(files: Iterable[tuple[str, bytes, bool]], to: Path) -> None:
+    """Write (name, content, is executable) as one tar. The same files make the same bytes: no times, no owners."""
+    with (
+        to.open("wb") as raw,
+        gzip.GzipFile(filename="", fileobj=raw, mode="wb", compresslevel=6, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar,
+    ):
+        for name, data, is_executable in files:
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(data), 0o755 if is_executable else 0o644
+            tar.addfile(member, io.BytesIO(data))
 
 
 def unpack(archive: Path, folder: Path) -> list[bytes]:

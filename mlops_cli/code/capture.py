@@ -18,7 +18,7 @@ from .alone import capture_folder
 from .model import ARTIFACT_KEY, BUNDLE_NAME, Altered, Code, CodeArtifact, LeftOut, Limits
 from .patch import split
 from .safe import Settled, settle
-from .scratch import GITLINK, Scratch
+from .scratch import Scratch
 from .status import Status
 from .tree import Hints, TreeBuilder
 
@@ -57,10 +57,10 @@ def capture(
             builder = TreeBuilder(status, hints, limits, exclude)
             normal, raw = builder.build(scratch)
             code = replace(code, left_out=tuple(builder.left_out), notes=tuple(builder.notes))
-            base_tree = scratch.tree_of(base.commit) if base.commit else scratch.empty_tree
+            base_tree = base.commit or scratch.empty_tree
             patched = settle(scratch, base_tree, normal, limits, policy, known)
             kept = patched if raw == normal else settle(scratch, base_tree, raw, limits, policy, known)
-            code = _described(code, scratch, base_tree, patched, kept, limits, staging)
+            code = _described(code, scratch, patched, kept, limits, staging)
     except (MlopsError, OSError) as exc:
         # The place in the repository is still worth keeping: say what is missing and go on.
         left_out = (*code.left_out, LeftOut("the changes since the base", str(exc)))
@@ -90,17 +90,13 @@ def _scratch(status: Status, staging: Path) -> Scratch:
     return Scratch(staging / f".code-{os.getpid()}", borrow=[status.common_dir], oid_length=64 if is_sha256 else 40)
 
 
-def _described(
-    code: Code, scratch: Scratch, base_tree: str, patched: Settled, kept: Settled, limits: Limits, staging: Path
-) -> Code:
+def _described(code: Code, scratch: Scratch, patched: Settled, kept: Settled, limits: Limits, staging: Path) -> Code:
     diff, is_whole = _as_text(patched.patch, limits.diff_bytes)
-    links = any(GITLINK in (one.old_mode, one.new_mode) for one in scratch.differences(base_tree, kept.tree))
-    rebuilds = bool(code.commit and code.repository) and is_whole and not links
+    rebuilds = bool(code.commit and code.repository) and is_whole and not kept.moves_submodule
     # Carriage returns survive `git apply` only where no attribute and no setting converts them.
     rebuilds = rebuilds and kept.tree == patched.tree and b"\r" not in patched.patch
-    artifacts = (
-        () if rebuilds or (kept.tree == base_tree and code.commit) else (_bundle(code, scratch, kept.tree, staging),)
-    )
+    is_needed = not rebuilds and bool(kept.patch or not code.commit)
+    artifacts = (_bundle(code, scratch, kept.tree, staging),) if is_needed else ()
     return replace(
         code,
         diff=diff,

@@ -104,13 +104,13 @@ def resolve(
     _need(scratch, commit, url, may_fetch=may_fetch)
     base_tree = scratch.tree_of(commit)
     patch = str(script.get("diff") or "").encode("utf-8", "surrogatepass")
-    (scratch.folder / "index").unlink(missing_ok=True)
-    scratch.read_tree(base_tree)
     if patch.strip():
+        scratch.read_tree(base_tree)
         _refuse_bad_names(patch)
         patch = patch if patch.endswith(b"\n") else patch + b"\n"
         scratch.run("apply", "--cached", "--whitespace=nowarn", "--unidiff-zero", "-", stdin=patch)
-    return Resolved(scratch.write_tree(), commit, base_tree)
+        return Resolved(scratch.write_tree(), commit, base_tree)
+    return Resolved(base_tree, commit, base_tree)
 
 
 def open_scratch(
@@ -161,9 +161,9 @@ class _Writer:
         self.notes: list[str] = []
 
     def write(self, tree: str, below: bytes) -> None:
-        (self._scratch.folder / "index").unlink(missing_ok=True)
+        # Git checks names when it reads a tree into an index, and only there.
         self._scratch.read_tree(tree)
-        entries = list(self._scratch.entries())
+        entries = self._scratch.entries(tree)
         links = [entry for entry in entries if entry.mode == GITLINK]
         by_oid: dict[str, list[Entry]] = {}
         for entry in entries:

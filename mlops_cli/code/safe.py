@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..secrets import kind_in_binary, scrub_patch
+from .graft import graft
 from .model import Altered, LeftOut, Limits, show
 from .patch import Section, split
 from .scratch import GITLINK, Difference, Entry, Scratch
@@ -18,6 +19,7 @@ class Settled:
     patch: bytes
     altered: tuple[Altered, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    moves_submodule: bool = False
 
 
 def settle(scratch: Scratch, base_tree: str, tree: str, limits: Limits, policy: str, known: tuple[str, ...]) -> Settled:
@@ -27,10 +29,11 @@ def settle(scratch: Scratch, base_tree: str, tree: str, limits: Limits, policy: 
     """
     differences = scratch.differences(base_tree, tree)
     left_out, reverted = _too_large(scratch, differences, limits)
-    tree = scratch.tree_with(tree, reverted)
+    tree = _grafted(scratch, tree, reverted)
     patch = scratch.patch(base_tree, tree)
+    moves = any(GITLINK in (one.old_mode, one.new_mode) for one in differences)
     if policy == "keep":
-        return Settled(tree, patch, (), tuple(left_out))
+        return Settled(tree, patch, (), tuple(left_out), moves)
     by_path = {one.path: one for one in differences}
     altered: list[Altered] = []
     fixes: list[Entry] = []
@@ -47,14 +50,18 @@ def settle(scratch: Scratch, base_tree: str, tree: str, limits: Limits, policy: 
             fixes.append(_with_lines(scratch, by_path[section.path], lines))
             altered.extend(Altered(show(section.path), line.line, line.kind) for line in scrubbed.altered)
     if fixes:
-        tree = scratch.tree_with(tree, fixes)
+        tree = _grafted(scratch, tree, fixes)
         patch = scratch.patch(base_tree, tree)
-    return Settled(tree, patch, tuple(altered), tuple(left_out))
+    return Settled(tree, patch, tuple(altered), tuple(left_out), moves)
+
+
+def _grafted(scratch: Scratch, tree: str, entries: list[Entry]) -> str:
+    return graft(scratch, tree, {entry.path: entry for entry in entries}) if entries else tree
 
 
 def _too_large(scratch: Scratch, differences: list[Difference], limits: Limits) -> tuple[list[LeftOut], list[Entry]]:
     new = [one for one in differences if one.new != scratch.zero and one.new_mode != GITLINK]
-    sizes = scratch.sizes(list({one.new for one in new}))
+    sizes = scratch.sizes(one.new for one in new)
     total = sum(sizes.values())
     left_out: list[LeftOut] = []
     reverted: list[Entry] = []

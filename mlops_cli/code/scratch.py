@@ -1,6 +1,6 @@
 """A throw-away bare repository that borrows the objects of others: trees are built, compared and bundled here.
 
-The person's repository is only read: its index is copied, new objects and the one ref lie here. Its configuration
+The person's repository is only read: new objects and the one ref lie here. Its configuration
 (filters, external diffs, attributes) has no say here either, so content means raw bytes.
 """
 
@@ -29,19 +29,11 @@ _WHO = {
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One file of a tree. An `oid` of zeros takes the file away."""
+    """One file of a tree. An `oid` of zeros means that there is none."""
 
     mode: str
     oid: str
     path: bytes
-
-    def line(self) -> bytes:
-        if set(self.oid) == {"0"}:
-            return b"0 %s\t%s\0" % (self.oid.encode(), self.path)
-        return b"0 %s\t%s\0%s %s 0\t%s\0" % (
-            self.oid.translate({ord(c): "0" for c in "123456789abcdef"}).encode(), self.path,
-            self.mode.encode(), self.oid.encode(), self.path,
-        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +56,7 @@ class Scratch:
         self.zero = "0" * oid_length
         self.empty_tree = EMPTY_TREE[oid_length]
         self._borrowed: list[str] = []
+        self._sizes: dict[str, int] = {}
         for part in ("objects/info", "refs/heads"):
             (folder / part).mkdir(parents=True)
         (folder / "HEAD").write_text("ref: refs/heads/code\n")
@@ -111,52 +104,37 @@ class Scratch:
         return self.run("rev-parse", "--verify", f"{commit}^{{tree}}").decode().strip()
 
     def add_blob(self, data: bytes) -> str:
-        """Store `data` as a loose object: byte for byte, no filter has seen it."""
-        whole = b"blob %d\0" % len(data) + data
+        """Store `data` byte for byte: no filter has seen it."""
+        return self.add_object(b"blob", data)
+
+    def add_object(self, kind: bytes, data: bytes) -> str:
+        whole = b"%s %d\0" % (kind, len(data)) + data
         digest = hashlib.sha256(whole) if self.oid_length == 64 else hashlib.sha1(whole)  # noqa: S324  # git's name for it
         oid = digest.hexdigest()
+        self._sizes[oid] = len(data)
         path = self.folder / "objects" / oid[:2] / oid[2:]
         if not path.exists():
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(zlib.compress(whole, 1))
         return oid
 
-    def copy_index(self, index: Path) -> None:
-        """Begin with the person's index; an absent one is empty."""
-        if index.exists():
-            shutil.copyfile(index, self.folder / "index")
-
-    def read_tree(self, tree: str, *, prefix: bytes = b"") -> None:
-        into = ["-i", f"--prefix={os.fsdecode(prefix)}/"] if prefix else []
-        self.run("read-tree", *into, tree)
-
-    def update(self, entries: Iterable[Entry]) -> None:
-        lines = b"".join(entry.line() for entry in entries)
-        if lines:
-            self.run("update-index", "-z", "--index-info", stdin=lines)
+    def read_tree(self, tree: str) -> None:
+        """Let the index hold exactly this tree."""
+        (self.folder / "index").unlink(missing_ok=True)
+        self.run("read-tree", tree)
 
     def write_tree(self) -> str:
-        # Git touches the time of an object that it would write and finds elsewhere, so nothing is borrowed for this.
-        alone = {**self.env, "GIT_ALTERNATE_OBJECT_DIRECTORIES": ""}
-        tree = git.ask("write-tree", "--missing-ok", env=alone)
-        return tree or self.run("write-tree", "--missing-ok").decode().strip()  # a sparse index needs the others
+        return self.run("write-tree", "--missing-ok").decode().strip()
 
-    def tree_with(self, tree: str, entries: Sequence[Entry]) -> str:
-        """`tree` with some files replaced or taken away."""
-        if not entries:
-            return tree
-        (self.folder / "index").unlink(missing_ok=True)
-        self.read_tree(tree)
-        self.update(entries)
-        return self.write_tree()
-
-    def entries(self) -> Iterator[Entry]:
-        """What the index holds."""
-        for line in self.run("ls-files", "-s", "-z").split(b"\0"):
+    def entries(self, tree: str) -> list[Entry]:
+        """Every file of a tree, links to submodules included."""
+        found: list[Entry] = []
+        for line in self.run("ls-tree", "-r", "-z", "--full-tree", tree).split(b"\0"):
             if line:
                 head, path = line.split(b"\t", 1)
-                mode, oid, _ = head.decode().split(" ")
-                yield Entry(mode, oid, path)
+                mode, _, oid = head.decode().split(" ")
+                found.append(Entry(mode, oid, path))
+        return found
 
     def differences(self, old: str, new: str) -> list[Difference]:
         fields = self.run("diff-tree", "-r", "-z", "--raw", "--no-renames", "--full-index", old, new).split(b"\0")
@@ -179,35 +157,42 @@ class Scratch:
         )
         return self.run("diff-tree", "-r", "-p", f"-U{context}", *options, *how, old, new)
 
-    def sizes(self, oids: Sequence[str]) -> dict[str, int]:
+    def sizes(self, oids: Iterable[str]) -> dict[str, int]:
         """The size of each blob that is at hand."""
-        lines = "".join(f"{oid}\n" for oid in oids).encode()
-        out = self.run("cat-file", "--batch-check=%(objectname) %(objectsize)", stdin=lines) if oids else b""
-        pairs = [line.split(" ") for line in out.decode().splitlines()]
-        return {oid: int(size) for oid, size in pairs if size.isdigit()}
+        wanted = dict.fromkeys(oids)
+        asked = [oid for oid in wanted if oid not in self._sizes]
+        if asked:
+            lines = "".join(f"{oid}\n" for oid in asked).encode()
+            out = self.run("cat-file", "--batch-check=%(objectname) %(objectsize)", stdin=lines)
+            pairs = [line.split(" ") for line in out.decode().splitlines()]
+            self._sizes.update({oid: int(size) for oid, size in pairs if size.isdigit()})
+        return {oid: self._sizes[oid] for oid in wanted if oid in self._sizes}
 
-    def blobs(self, oids: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    def blobs(self, oids: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """The content of each blob, in batches that fit into memory; those that are missing do not come."""
-        sizes = self.sizes(list(dict.fromkeys(oids)))
         batch: list[str] = []
         weight = 0
-        for oid, size in sizes.items():
+        for oid, size in self.sizes(oids).items():
             batch.append(oid)
             weight += size
             if weight >= _BATCH_BYTES:
-                yield from self._batch(batch)
+                yield from self.objects(batch)
                 batch, weight = [], 0
-        yield from self._batch(batch)
+        yield from self.objects(batch)
 
-    def _batch(self, oids: list[str]) -> Iterator[tuple[str, bytes]]:
-        out = self.run("cat-file", "--batch", stdin="".join(f"{oid}\n" for oid in oids).encode()) if oids else b""
+    def objects(self, names: Sequence[str]) -> list[tuple[str, bytes]]:
+        """(oid, content) of each object that is at hand, in the order of `names`."""
+        out = self.run("cat-file", "--batch", stdin="".join(f"{name}\n" for name in names).encode()) if names else b""
+        found: list[tuple[str, bytes]] = []
         at = 0
         while at < len(out):
             end = out.index(b"\n", at)
-            oid, _, size = out[at:end].decode().split(" ")
-            at = end + 1 + int(size)
-            yield oid, out[end + 1 : at]
-            at += 1
+            head = out[at:end].decode().split(" ")
+            at = end + 1
+            if len(head) == 3 and head[2].isdigit():
+                found.append((head[0], out[at : at + int(head[2])]))
+                at += int(head[2]) + 1
+        return found
 
     def commit(self, tree: str, *, parent: str = "", message: str) -> str:
         above = ["-p", parent] if parent else []

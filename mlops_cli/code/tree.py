@@ -1,4 +1,4 @@
-"""The working tree as a git tree, byte for byte: a copy of the index plus every file that the status names."""
+"""The working tree as a git tree, byte for byte: HEAD with every file that the status names replaced."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from . import git
+from .graft import graft
 from .model import LeftOut, Limits, show
 from .scratch import GITLINK, SYMLINK, Entry, Scratch
 from .status import Change, Status, locate, start
@@ -54,38 +55,36 @@ class TreeBuilder:
 
     def build(self, scratch: Scratch) -> tuple[str, str]:
         """(the tree as git would store it, for the patch; the tree with the raw bytes of the working tree)."""
-        scratch.copy_index(_index_of(self._status))
-        indexed = {entry.path: entry for entry in scratch.entries()} if self._hints.any else {}
+        head = self._status.head or scratch.empty_tree
+        stored = {entry.path: entry for entry in scratch.entries(head)} if self._hints.any and self._status.head else {}
         changes = [change for change in self._status.changes if not change.is_submodule]
         if len(changes) > self._limits.files:
             count = len(changes) - self._limits.files
             self.left_out.append(LeftOut(f"{count} more changed files", f"only {self._limits.files} are looked at"))
-        normal: list[Entry] = []
-        raw: list[Entry] = []
+        normal: dict[bytes, Entry] = {}
+        raw: dict[bytes, Entry] = {}
         for change in changes[: self._limits.files]:
             entry, data = self._read(scratch, change)
             if entry is None:
-                if change.kind == "u":  # a tree holds one version of each file, the index of a merge three
-                    normal.append(Entry("", scratch.zero, change.path))
                 continue
-            plain = self._as_git_stores(scratch, entry, data, indexed)
-            normal.append(plain)
-            if plain != entry:
-                raw.append(entry)
+            normal[change.path] = self._as_git_stores(scratch, entry, data, stored)
+            if normal[change.path] != entry:
+                raw[change.path] = entry
         if self._hints.attributes:
-            raw.extend(self._converted(scratch, indexed, {change.path for change in changes}))
-        scratch.update(normal)
-        normal_tree = scratch.write_tree()
-        scratch.update(raw)
+            known = {change.path for change in changes}
+            raw.update((entry.path, entry) for entry in self._converted(scratch, stored, known))
         dirty = {change.path for change in self._status.changes if change.is_submodule}
-        links = [entry for entry in indexed.values() if entry.mode == GITLINK and entry.path not in dirty]
+        links = [entry for entry in stored.values() if entry.mode == GITLINK and entry.path not in dirty]
         dirty.update(link.path for link in links if _is_unpushed(self._status.top, link))
         for number, path in enumerate(sorted(dirty)):
-            self._absorb(scratch, path, scratch.folder / f"submodule-{number}")
-        return normal_tree, scratch.write_tree() if raw or dirty else normal_tree
+            inner = self._absorb(scratch, path, scratch.folder / f"submodule-{number}")
+            if inner:
+                raw[path] = Entry("40000", inner, path)
+        tree = graft(scratch, head, normal)
+        return tree, graft(scratch, tree, raw) if raw else tree
 
     def _read(self, scratch: Scratch, change: Change) -> tuple[Entry | None, bytes]:
-        """The file as it lies in the working tree; None when it stays as the index has it."""
+        """The file as it lies in the working tree; None when it stays as HEAD has it."""
         path = os.path.join(os.fsencode(self._status.top), change.path)
         try:
             info = os.lstat(path)
@@ -132,27 +131,27 @@ class TreeBuilder:
         real = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
         return any(real == left or real.startswith(left + b"/") for left in self._exclude)
 
-    def _as_git_stores(self, scratch: Scratch, entry: Entry, data: bytes, indexed: dict[bytes, Entry]) -> Entry:
+    def _as_git_stores(self, scratch: Scratch, entry: Entry, data: bytes, stored: dict[bytes, Entry]) -> Entry:
         """With line ends as the index has them, where attributes are in play: else every line would be a change."""
-        was = indexed.get(entry.path)
+        was = stored.get(entry.path)
         if not self._hints.attributes or was is None or b"\r\n" not in data or entry.mode == SYMLINK:
             return entry
-        stored = dict(scratch.blobs([was.oid])).get(was.oid, b"\r")
-        return entry if b"\r" in stored else replace(entry, oid=scratch.add_blob(data.replace(b"\r\n", b"\n")))
+        before = dict(scratch.blobs([was.oid])).get(was.oid, b"\r")
+        return entry if b"\r" in before else replace(entry, oid=scratch.add_blob(data.replace(b"\r\n", b"\n")))
 
-    def _converted(self, scratch: Scratch, indexed: dict[bytes, Entry], changed: set[bytes]) -> Iterator[Entry]:
+    def _converted(self, scratch: Scratch, stored: dict[bytes, Entry], changed: set[bytes]) -> Iterator[Entry]:
         """Unchanged files whose bytes are not those that git stores: line ends, keywords, encodings."""
         top = os.fsencode(self._status.top)
-        files = [entry for entry in indexed.values() if entry.mode.startswith("100") and entry.path not in changed]
-        sizes = scratch.sizes(list({entry.oid for entry in files}))
+        files = [entry for entry in stored.values() if entry.mode.startswith("100") and entry.path not in changed]
+        sizes = scratch.sizes(entry.oid for entry in files)
         for entry in files:
             path = os.path.join(top, entry.path)
-            stored = sizes.get(entry.oid, -1)
+            before = sizes.get(entry.oid, -1)
             try:
                 size = os.lstat(path).st_size
-                if stored in (-1, size):
+                if before in (-1, size):
                     continue
-                if stored < 1024 and _is_pointer(scratch, entry):
+                if before < 1024 and _is_pointer(scratch, entry):
                     self.left_out.append(LeftOut(show(entry.path), "kept as its LFS pointer"))
                 elif size > self._limits.file_bytes:
                     self.left_out.append(LeftOut(show(entry.path), f"{size} bytes, kept as git stores it"))
@@ -161,14 +160,14 @@ class TreeBuilder:
             except OSError:
                 continue  # a sparse checkout: the file is not here
 
-    def _absorb(self, scratch: Scratch, path: bytes, folder: Path) -> None:
-        """Put the files of a submodule in the place of its link: nobody else has its commit."""
+    def _absorb(self, scratch: Scratch, path: bytes, folder: Path) -> str:
+        """The tree of a submodule's files, to stand in the place of its link: nobody else has its commit."""
         name = os.fsdecode(path)
         top = self._status.top / name
         status = start(top).wait()
         if status is None or status.problem or status.top != top.resolve():
             self.left_out.append(LeftOut(show(path), "a submodule that cannot be read"))
-            return
+            return ""
         inner = Scratch(folder, borrow=[status.common_dir], oid_length=scratch.oid_length)  # goes away with `scratch`
         builder = TreeBuilder(status, Hints.read(status), self._limits, self._excluded)
         _, tree = builder.build(inner)
@@ -177,8 +176,7 @@ class TreeBuilder:
         self.notes.extend(f"{name}/{note}" for note in builder.notes)
         scratch.borrow(status.common_dir)
         scratch.borrow(folder)
-        scratch.update([Entry("", scratch.zero, path)])
-        scratch.read_tree(tree, prefix=path)
+        return tree
 
 
 def _index_of(status: Status) -> Path:
