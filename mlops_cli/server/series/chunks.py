@@ -103,7 +103,8 @@ def in_order(points: Points) -> Points:
 
 def merge(old: Points, new: Points) -> Points:
     """Both in order, where `new` wins at equal steps."""
-    return in_order(Points(old.steps + new.steps, old.values + new.values, old.times + new.times))
+    joined = Points(old.steps + new.steps, old.values + new.values, old.times + new.times)
+    return joined if not old.steps or not new.steps or old.steps[-1] < new.steps[0] else in_order(joined)
 
 
 def cut(points: Points, size: int = CHUNK) -> Iterator[Points]:

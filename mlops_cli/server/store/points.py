@@ -12,6 +12,8 @@ from ..series.columns import Points, decode, encode
 
 _LEAST, _MOST = -(1 << 63), (1 << 63) - 1
 _COLUMNS = ", ".join(Summary._fields)
+_SET = ", ".join(f"{name} = ?" for name in Summary._fields[1:])
+_UPDATE = f"UPDATE chunks SET {_SET} WHERE series = ? AND first_step = ?"  # noqa: S608
 _INSERT = f"INSERT INTO chunks (series, {_COLUMNS}) VALUES ({', '.join('?' * 14)})"  # noqa: S608
 
 
@@ -115,9 +117,16 @@ def _insert(connection: Connection, series: int, pieces: Iterable[Points]) -> li
 def _replace(connection: Connection, series: int, first_step: int, new: Points) -> None:
     """Merges `new` into the chunk that begins at `first_step`, which may become several."""
     merged = merge(open_chunk(connection, series, first_step), new)
+    size = len(merged.steps)
+    if size <= CHUNK and merged.steps[0] == first_step:
+        summary = summarize(merged)
+        connection.execute(_UPDATE, (*summary[1:], series, first_step))
+        connection.execute(
+            "UPDATE chunk_data SET data = ? WHERE series = ? AND first_step = ?", (encode(merged), series, first_step)
+        )
+        return
     for table in ("chunks", "chunk_data"):
         connection.execute(f"DELETE FROM {table} WHERE series = ? AND first_step = ?", (series, first_step))  # noqa: S608
-    size = len(merged.steps)
     pieces = -(-size // CHUNK)
     # Equal parts, else each point that comes late into a full chunk would leave a tiny one behind.
     _insert(connection, series, cut(merged, -(-size // pieces)))
