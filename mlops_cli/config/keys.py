@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import InvalidInput
 from . import environ
@@ -14,10 +13,11 @@ EMBEDDED = "embedded"
 _UNITS = {"": 1, "b": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One setting. `shared` says whether a project's file, which comes with other people's code, may set
-    it."""
+class Key(NamedTuple):
+    """One setting. `shared` says whether a project's file, which comes with other people's code, may set it.
+
+    A tuple: building a dataclass costs every command most of a millisecond.
+    """
 
     name: str
     kind: str
@@ -37,21 +37,15 @@ KEYS: dict[str, Key] = {
     for key in (
         Key("server", "text", EMBEDDED, "where the tracking API is", clearml=environ.CLEARML_SERVERS),
         Key("context", "text", "", "the named set of settings that holds", shared=False),
-        Key(
-            "project", "text", "", "the project of new experiments; else the name of the repository's folder"
-        ),
-        Key(
-            "secrets", "text", "redact", "what to do with secrets found", choices=("redact", "refuse", "keep")
-        ),
+        Key("project", "text", "", "the project of new experiments; else the name of the repository's folder"),
+        Key("secrets", "text", "redact", "what to do with secrets found", choices=("redact", "refuse", "keep")),
         Key("color", "text", "auto", "colours", choices=("auto", "always", "never")),
         # A pager is a program: a repository that somebody cloned must not choose what we start.
         Key("pager", "text", "", "the program that shows long output", shared=False),
         Key("debug", "bool", False, "tracebacks on errors", shared=False),
         Key("hook", "text", "", "`off`, or taps to leave out (`-argparse,-open`)"),
         Key("capture.max_file_bytes", "size", 1_000_000, "the largest untracked file that travels as code"),
-        Key(
-            "capture.max_total_bytes", "size", 20_000_000, "the most that untracked files may weigh together"
-        ),
+        Key("capture.max_total_bytes", "size", 20_000_000, "the most that untracked files may weigh together"),
         Key("capture.environment", "list", (), "further environment variables to record, by name"),
         Key("metrics.less", "list", (), "metrics where less is better, as `metric/variant` or a name"),
         Key("metrics.more", "list", (), "metrics where more is better, as `metric/variant` or a name"),

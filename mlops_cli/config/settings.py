@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import InvalidInput
 from . import environ, sources
@@ -17,8 +17,7 @@ from .keys import EMBEDDED, KEYS, Key, find_key, parse_value
 from .paths import Paths, locate
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """What a setting is, and where that is said: `flag`, a variable's name, a file, `context lab`,
     `default`."""
 
@@ -101,12 +100,14 @@ def load_settings(
     return Settings(paths, user_file, project_file, values, tuple(warnings))
 
 
-@dataclass(frozen=True, slots=True)
 class _Layer:
     """One place that may say what a setting is."""
 
-    origin: str
-    table: Mapping[str, Any]
+    __slots__ = ("origin", "table")
+
+    def __init__(self, origin: str, table: Mapping[str, Any]) -> None:
+        self.origin = origin
+        self.table = table
 
     def look_up(self, key: Key) -> Iterator[tuple[Any, str]]:
         if key.name in self.table:
@@ -139,9 +140,7 @@ def _project_layer(path: Path, warnings: list[str]) -> _Layer:
         warnings.append(f"{path}: `{name}` is ignored in a project's file; set it with `mlops config set`")
         del known[name]
     if known.get("secrets") == "keep":
-        warnings.append(
-            f"{path}: `secrets = keep` is ignored in a project's file; only you can switch the filter off"
-        )
+        warnings.append(f"{path}: `secrets = keep` is ignored in a project's file; only you can switch the filter off")
         del known["secrets"]
     return _Layer(str(path), known)
 
