@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import atexit
-import opcode
 import os
-import signal
 import sys
 import time
-from collections.abc import Callable
-from typing import Any
 
 from ..config import environ
 from ..spool.folder import RunFolder
 from .tee import Tee
 
+TYPE_CHECKING = False  # not from `typing`: see `init`
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+SIGINT = 2
 PATIENCE_S = 10.0
 
 
@@ -71,7 +73,7 @@ class Ending:
         if found is None:
             return 0, None
         if isinstance(found, KeyboardInterrupt):
-            return None, int(signal.SIGINT)
+            return None, SIGINT
         if isinstance(found, SystemExit):
             status = found.code
             return (status & 0xFF if isinstance(status, int) else 0 if status is None else 1), None
@@ -89,7 +91,7 @@ class Ending:
         self._failure = self._exit = None
         if self.tee is not None:
             self.tee.stop()
-        if os.environ.get(environ.RUN_DIR) == str(self._folder.path):
+        if os.environ.get(environ.RUN_DIR) == self._folder.root:
             del os.environ[environ.RUN_DIR]
             os.environ.pop(environ.RUN_ID, None)
 
@@ -116,6 +118,8 @@ def _was_caught(error: SystemExit) -> bool:
     trace = error.__traceback__
     if trace is None:
         return False
+    import opcode
+
     frame = trace.tb_frame
     last = frame.f_code.co_code[frame.f_lasti] if frame.f_lasti >= 0 else 0
     return opcode.opname[last].startswith("RETURN_")

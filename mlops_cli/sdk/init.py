@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from _collections_abc import Mapping  # already there; `collections.abc` would load all of `collections`
 
 from ..config import environ
 from ..hook.records import Writer
@@ -15,6 +13,11 @@ from ..spool.folder import RunFolder
 from .ending import Ending
 from .run import Run
 from .tee import Tee
+
+TYPE_CHECKING = False  # not from `typing`: in a training process it costs some milliseconds, as pathlib does
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
 
 _current: Run | None = None
 
@@ -41,9 +44,9 @@ def init(
     global _current
     if _current is not None and _current.is_mine and not _current.is_attached:
         _current.finish()
-    if (given := os.environ.get(environ.RUN_DIR)) and Path(given).is_dir():
+    if (given := os.environ.get(environ.RUN_DIR)) and os.path.isdir(given):
         folder = RunFolder(given)
-        run = Run(folder, Writer(folder.path), None)
+        run = Run(folder, Writer(folder.root), None)
     else:
         run = _begin(_spec(project, name, tags, comment, upload), console)
     _current = run
@@ -53,20 +56,20 @@ def init(
 
 
 def _begin(spec: dict[str, Any], console: bool) -> Run:
-    from ..config.paths import locate  # noqa: PLC0415 - joining a run needs neither
-    from ..supervisor import processes, settle  # noqa: PLC0415
+    from ..config.home import data_folder
+    from ..supervisor.beside import own_identity, start_beside
 
-    folder = RunFolder.create(locate().runs, spec=spec)
-    folder.write_json("child.json", {**processes.to_json(processes.identify(os.getpid())), "started_at": time.time()})
-    supervisor = settle.start_beside("attach", folder)
-    writer = Writer(folder.path)
+    folder = RunFolder.create(os.path.join(data_folder(), "runs"), spec=spec)
+    folder.write_json("child.json", {**own_identity(), "started_at": time.time()})
+    supervisor = start_beside("attach", folder.root)
+    writer = Writer(folder.root)
     ending = Ending(folder, supervisor)
     if console:
-        ending.tee = Tee(folder.console)
+        ending.tee = Tee(os.path.join(folder.root, "console"))
     # Worker processes that are started from here find the same run.
-    os.environ[environ.RUN_DIR] = str(folder.path)
+    os.environ[environ.RUN_DIR] = folder.root
     os.environ[environ.RUN_ID] = folder.run_id
-    _start_hook(str(folder.path), writer)
+    _start_hook(folder.root, writer)
     return Run(folder, writer, ending)
 
 
@@ -74,7 +77,7 @@ def _spec(project: str | None, name: str | None, tags: Sequence[str], comment: s
     return {
         "kind": "sdk",
         "argv": [] if is_interactive() else list(sys.orig_argv),
-        "cwd": str(Path.cwd()),
+        "cwd": os.getcwd(),
         "project": project or os.environ.get(environ.PROJECT, ""),
         "name": name or "",
         "tags": [tags] if isinstance(tags, str) else list(tags),
@@ -94,7 +97,7 @@ def _start_hook(run_dir: str, writer: Writer) -> None:
     switches = os.environ.get(environ.HOOK, "")
     if switches.strip().lower() == "off" or "_mlops_hook" in sys.modules:
         return
-    from ..hook import interpreter, notes, start  # noqa: PLC0415
+    from ..hook import interpreter, notes, start
 
     try:
         if notes.is_begun():  # an earlier run of this process; taps and audit hooks are put in once

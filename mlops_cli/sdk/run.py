@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from ..hook.records import Writer, split_name
 from . import values
 
+TYPE_CHECKING = False  # not from `typing`: see `init`
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
+    from typing import Any, ParamSpec
 
     from ..spool.folder import RunFolder
     from .ending import Ending
 
-P = ParamSpec("P")
-T = TypeVar("T")
+    P = ParamSpec("P")
 
 
 def _safely(method: Callable[P, None]) -> Callable[P, None]:
     """The safety net: what goes wrong is told once on stderr, and the program goes on."""
 
-    @functools.wraps(method)
     def call(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             method(*args, **kwargs)
@@ -33,6 +30,9 @@ def _safely(method: Callable[P, None]) -> Callable[P, None]:
             run: Any = args[0]
             run._writer.complain(f"{method.__name__}: {type(exc).__name__}: {exc}")
 
+    for name in ("__name__", "__qualname__", "__doc__", "__module__", "__annotations__"):
+        setattr(call, name, getattr(method, name))
+    call.__dict__["__wrapped__"] = method  # for help() and completion
     return call
 
 
@@ -86,19 +86,19 @@ class Run:
     @_safely
     def artifact(self, path: str | os.PathLike[str], name: str | None = None, **meta: Any) -> None:
         """Store a file, or a folder as a tar file, as it is now, under `name` (default: the file's own)."""
-        from .files import keep  # noqa: PLC0415 - not every run stores files
+        from .files import keep
 
         kept, original = keep(path, self._folder.files)
         self._writer.note(
-            {"k": "artifact", "name": name or original, "path": kept, "file": Path(kept).name, "meta": meta}
+            {"k": "artifact", "name": name or original, "path": kept, "file": os.path.basename(kept), "meta": meta}
         )
 
     @_safely
     def model(self, path: str | os.PathLike[str], name: str | None = None, framework: str = "", **meta: Any) -> None:
         """Store a model file as it is when the run ends (later checkpoints to the same path replace it)."""
-        whole = Path(path).absolute()
-        whole.stat()
-        note = {"k": "model", "path": str(whole), "framework": framework, "by": "sdk", "keep": True}
+        whole = os.path.abspath(path)
+        os.stat(whole)
+        note = {"k": "model", "path": whole, "framework": framework, "by": "sdk", "keep": True}
         self._writer.note({**note, "name": name or "", "meta": meta})
 
     @_safely
@@ -112,28 +112,28 @@ class Run:
 
         Arrays are height x width (x 1, 3 or 4 channels), or channels first; integers 0 to 255, or floats 0 to 1.
         """
-        from .images import lay  # noqa: PLC0415
+        from .images import lay
 
         self._event("image", name, step, path=lay(image, self._folder.files))
 
     @_safely
     def histogram(self, name: str, values: Any, step: int | None = None, bins: int = 64) -> None:
         """Log the distribution of a sequence, array or tensor of numbers; what is not finite is left out."""
-        from .plots import histogram  # noqa: PLC0415
+        from .plots import histogram
 
         self._event("plot", name, step, plot=histogram(name, values, bins))
 
     @_safely
     def table(self, name: str, rows: Any, columns: Sequence[str] | None = None, step: int | None = None) -> None:
         """Log a table: rows as lists (with `columns`) or as dicts, or a data frame."""
-        from .plots import table  # noqa: PLC0415
+        from .plots import table
 
         self._event("plot", name, step, plot=table(rows, columns))
 
     @_safely
     def plot(self, name: str, figure: Any, step: int | None = None) -> None:
         """Log a plotly figure, or its dict of `data` and `layout`."""
-        from .plots import figure_dict  # noqa: PLC0415
+        from .plots import figure_dict
 
         self._event("plot", name, step, plot=figure_dict(figure))
 

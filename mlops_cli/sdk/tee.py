@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
-from typing import Any
+
+TYPE_CHECKING = False  # not from `typing`: see `init`
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class Tee:
     """Replaces the `write` of the stream objects, so that whoever holds one already (logging, tqdm) is heard too."""
 
-    def __init__(self, console: Path) -> None:
+    def __init__(self, console: str) -> None:
         self._undo: list[tuple[Any, Any, int]] = []
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-        files = {"out": os.open(console / "out", flags, 0o600)}
+        files = {"out": os.open(os.path.join(console, "out"), flags, 0o600)}
         if not _is_same_place():
-            files["err"] = os.open(console / "err", flags, 0o600)
+            files["err"] = os.open(os.path.join(console, "err"), flags, 0o600)
         for stream, name in ((sys.stdout, "out"), (sys.stderr, "err")):
             if stream is not None:
                 self._put(stream, files.get(name, files["out"]))
@@ -28,7 +30,7 @@ class Tee:
             written = inner(text)
             try:
                 os.write(fd, text.encode("utf-8", "surrogateescape"))
-            except Exception:  # noqa: S110 - a full disk must not keep a program from printing
+            except Exception:  # a full disk must not keep a program from printing
                 pass
             return written
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, MutableMapping
-from typing import Any
+from _collections_abc import Mapping, MutableMapping  # already there; `collections.abc` loads all of `collections`
 
 from ..hook.records import Writer
+
+TYPE_CHECKING = False  # not from `typing`: see `init`
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
 
 DEFAULT_SECTION = "General"
 _TYPES = ("int", "float", "str", "bool", "list", "dict")
 
 
-class Params(MutableMapping[str, Any]):
+class Params(MutableMapping["str", "Any"]):
     """Parameters by name; `section/name` for another section than `General`. Nested dicts are flattened."""
 
     def __init__(self, writer: Writer) -> None:
@@ -57,7 +61,7 @@ class Params(MutableMapping[str, Any]):
             self._writer.complain(f"parameters: {type(exc).__name__}: {exc}")
 
 
-class Summary(MutableMapping[str, Any]):
+class Summary(MutableMapping["str", "Any"]):
     """Single values of a run by name."""
 
     def __init__(self, writer: Writer) -> None:

@@ -5,16 +5,19 @@ This is the one description of it; docs/architecture.md says who writes which en
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import fcntl
-import json
 import os
 import time
-from pathlib import Path
-from typing import Any
 
-from ..errors import NotFound
+from ..hook.records import encode
+
+# A training process opens its own run folder: what only others need (pathlib, json, typing: ten milliseconds) is
+# imported where it is used.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any
 
 LOCK_PATIENCE_S = 0.05
 """A probe (`is_locked`) holds the lock for microseconds; whoever wants it for real asks again for this long."""
@@ -34,7 +37,8 @@ def new_run_id() -> str:
 def boot_id() -> str:
     """Tells one boot of this machine from another: a process id means nothing after a reboot."""
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return file.read().strip()
     except OSError:
         return ""
 
@@ -49,8 +53,10 @@ class Lock:
         """Give the lock back; the folder then says that nobody holds it."""
         if self._fd < 0:
             return
-        with contextlib.suppress(OSError):
+        try:
             os.ftruncate(self._fd, 0)
+        except OSError:
+            pass
         os.close(self._fd)
         self._fd = -1
 
@@ -62,19 +68,25 @@ class Lock:
 
 
 class RunFolder:
-    """One run's folder, `<runs>/<run id>/`. Opening it reads nothing."""
+    """One run's folder, `<runs>/<run id>/`. Opening it reads nothing. `root` is its path as a text."""
 
-    __slots__ = ("path",)
+    __slots__ = ("root",)
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        self.root = os.fspath(path)
 
     def __repr__(self) -> str:
-        return f"RunFolder({str(self.path)!r})"
+        return f"RunFolder({self.root!r})"
+
+    @property
+    def path(self) -> Path:
+        from pathlib import Path
+
+        return Path(self.root)
 
     @property
     def run_id(self) -> str:
-        return self.path.name
+        return os.path.basename(self.root)
 
     @property
     def runs(self) -> Path:
@@ -97,47 +109,48 @@ class RunFolder:
         return self.runs / "live" / self.run_id
 
     @classmethod
-    def create(cls, runs: Path, run_id: str = "", spec: dict[str, Any] | None = None) -> RunFolder:
+    def create(cls, runs: str | os.PathLike[str], run_id: str = "", spec: dict[str, Any] | None = None) -> RunFolder:
         """Make the folder of a new run and mark it live. Only its owner can look inside."""
-        folder = cls(runs / (run_id or new_run_id()))
-        live = runs / "live"
+        folder = cls(os.path.join(runs, run_id or new_run_id()))
+        live = os.path.join(runs, "live")
         try:
-            folder.path.mkdir(0o700)
+            os.mkdir(folder.root, 0o700)
         except FileNotFoundError:
-            live.mkdir(0o700, parents=True, exist_ok=True)
-            folder.path.mkdir(0o700)
-        for part in (folder.spool, folder.console, folder.files):
-            part.mkdir(0o700)
+            os.makedirs(live, 0o700, exist_ok=True)
+            os.mkdir(folder.root, 0o700)
+        for part in ("spool", "console", "files"):
+            os.mkdir(os.path.join(folder.root, part), 0o700)
         folder.write_json("spec.json", spec or {})
-        with contextlib.suppress(FileExistsError):
-            live.mkdir(0o700)
+        os.makedirs(live, 0o700, exist_ok=True)
         # Last: whoever sees the marker finds a whole folder.
-        os.close(os.open(folder.marker, os.O_CREAT | os.O_WRONLY, 0o600))
+        os.close(os.open(folder._marker, os.O_CREAT | os.O_WRONLY, 0o600))
         return folder
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> RunFolder:
         """The folder of an existing run. Raises NotFound when there is none."""
         folder = cls(path)
-        if not folder.path.is_dir():
-            raise NotFound(f"no run folder {folder.path}", hint="mlops status")
+        if not os.path.isdir(folder.root):
+            from ..errors import NotFound
+
+            raise NotFound(f"no run folder {folder.root}", hint="mlops status")
         return folder
 
     @classmethod
-    def live(cls, runs: Path) -> list[RunFolder]:
+    def live(cls, runs: str | os.PathLike[str]) -> list[RunFolder]:
         """The runs that are not wholly sent, oldest first. Costs one directory listing when there are none."""
         found: list[tuple[float, RunFolder]] = []
         try:
-            entries = list(os.scandir(runs / "live"))
+            entries = list(os.scandir(os.path.join(runs, "live")))
         except FileNotFoundError:
             return []
         for entry in entries:
-            folder = cls(runs / entry.name)
+            folder = cls(os.path.join(runs, entry.name))
             try:
                 marked_at = entry.stat().st_mtime
             except FileNotFoundError:
                 continue
-            if folder.path.is_dir():
+            if os.path.isdir(folder.root):
                 found.append((marked_at, folder))
             else:
                 folder.finish()
@@ -146,17 +159,25 @@ class RunFolder:
 
     def finish(self) -> None:
         """Everything is sent: nobody needs to look here again."""
-        with contextlib.suppress(FileNotFoundError):
-            self.marker.unlink()
+        try:
+            os.unlink(self._marker)
+        except FileNotFoundError:
+            pass
 
     @property
     def is_live(self) -> bool:
-        return self.marker.exists()
+        return os.path.exists(self._marker)
+
+    @property
+    def _marker(self) -> str:
+        return os.path.join(os.path.dirname(self.root), "live", self.run_id)
 
     def read_json(self, name: str) -> dict[str, Any] | None:
         """What `name` holds, or None where it does not exist or (a full disk, a crash) is not a whole object."""
+        import json
+
         try:
-            with (self.path / name).open(encoding="utf-8") as file:
+            with open(os.path.join(self.root, name), encoding="utf-8") as file:
                 value = json.load(file)
         except (FileNotFoundError, NotADirectoryError, ValueError):
             return None
@@ -167,26 +188,28 @@ class RunFolder:
 
         `durable` also survives a power cut, for some milliseconds more.
         """
-        target = self.path / name
-        temporary = self.path / f".{name}.{os.getpid()}.tmp"
-        fd = os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+        target = os.path.join(self.root, name)
+        temporary = os.path.join(self.root, f".{name}.{os.getpid()}.tmp")
+        data = encode(value).encode("ascii")
+        fd = os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
-            with os.fdopen(fd, "w", encoding="utf-8") as file:
-                json.dump(value, file, ensure_ascii=True, separators=(",", ":"))
-                file.flush()
+            try:
+                while data:
+                    data = data[os.write(fd, data) :]
                 if durable:
                     os.fsync(fd)
-            temporary.replace(target)
+            finally:
+                os.close(fd)
+            os.replace(temporary, target)
         except BaseException:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
+            _remove(temporary)
             raise
         if durable:
-            self._sync_folder()
+            _sync(self.root)
 
     def lock(self) -> Lock | None:
         """Take the lock, or None when another living process holds it."""
-        fd = os.open(self.path / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        fd = os.open(os.path.join(self.root, "lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         patience = time.monotonic() + LOCK_PATIENCE_S
         while True:
             try:
@@ -205,13 +228,13 @@ class RunFolder:
             return None
         me = {"host": os.uname().nodename, "boot_id": boot_id(), "pid": os.getpid(), "since": time.time()}
         os.ftruncate(fd, 0)
-        os.pwrite(fd, json.dumps(me).encode(), 0)
+        os.pwrite(fd, encode(me).encode("ascii"), 0)
         return Lock(fd)
 
     def is_locked(self) -> bool:
         """Whether a living supervisor holds this run."""
         try:
-            fd = os.open(self.path / "lock", os.O_RDONLY | os.O_CLOEXEC)
+            fd = os.open(os.path.join(self.root, "lock"), os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             return False
         try:
@@ -231,8 +254,10 @@ class RunFolder:
 
     def beat(self) -> None:
         """Show other hosts that the holder of the lock lives; now and then is enough (`FAR_HOLDER_S`)."""
-        with contextlib.suppress(OSError):
-            os.utime(self.path / "lock")
+        try:
+            os.utime(os.path.join(self.root, "lock"))
+        except OSError:
+            pass
 
     @staticmethod
     def _is_elsewhere(fd: int) -> bool:
@@ -240,6 +265,8 @@ class RunFolder:
 
         The same boot id means the same kernel (a container, say), where the flock itself is the truth.
         """
+        import json
+
         try:
             holder = json.loads(os.pread(fd, 4096, 0) or b"{}")
         except ValueError:
@@ -248,9 +275,50 @@ class RunFolder:
             return False
         return time.time() - os.fstat(fd).st_mtime < FAR_HOLDER_S
 
-    def _sync_folder(self) -> None:
-        fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+
+def prune(runs: str | os.PathLike[str], *, keep_days: float, keep_bytes: int) -> int:
+    """Delete folders of runs that are wholly sent: those older than `keep_days`, then the oldest beyond `keep_bytes`.
+
+    Live and locked runs stay, whatever they take. Returns the bytes that were freed.
+    """
+    import shutil
+
+    done = []
+    for entry in os.scandir(runs):
+        folder = RunFolder(entry.path)
+        if entry.name != "live" and entry.is_dir(follow_symlinks=False) and not folder.is_live:
+            done.append((entry.stat().st_mtime, _bytes_of(entry.path), folder))
+    done.sort(key=lambda row: row[0], reverse=True)
+    kept = freed = 0
+    oldest = time.time() - keep_days * 86400
+    for touched_at, size, folder in done:
+        kept += size
+        if touched_at >= oldest and kept <= keep_bytes:
+            continue
+        lock = folder.lock()
+        if lock is not None:
+            with lock:
+                shutil.rmtree(folder.root, ignore_errors=True)
+            freed += size
+    return freed
+
+
+def _bytes_of(folder: str) -> int:
+    return sum(
+        os.lstat(os.path.join(place, name)).st_blocks * 512 for place, _, names in os.walk(folder) for name in names
+    )
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        pass
+
+
+def _sync(folder: str) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +12,7 @@ from ..config.paths import Paths
 from ..errors import MlopsError
 from ..spool.folder import RunFolder
 from . import processes
+from .beside import start_beside
 
 if TYPE_CHECKING:
     from ..client.api import Api
@@ -44,7 +43,7 @@ def settle(paths: Paths, connect: Callable[[], Api], *, wanted: Callable[[str], 
         if child is not None and not child.is_here():
             left.append((folder.run_id, f"it belongs to the host {child.host}"))
         elif child is not None and child.is_alive() and folder.read_json("exit.json") is None:
-            start_beside("adopt", folder)
+            start_beside("adopt", str(folder.path))
             adopted.append(folder.run_id)
         elif child is not None or folder.read_json("exit.json") is not None:
             why = close(folder, connect)
@@ -77,22 +76,6 @@ def close(folder: RunFolder, connect: Callable[[], Api]) -> str:
         except (MlopsError, OSError) as exc:
             return str(exc)
         return "" if recorder.is_sent else recorder.trouble or "not everything could be sent in time"
-
-
-def start_beside(what: str, folder: RunFolder) -> int:
-    """Start `python -m mlops_cli.supervisor adopt|attach FOLDER` in a session of its own; its pid.
-
-    It is not our parent and we are not its: neither's death touches the other. `-P`: a `secrets.py` or `queue.py` in
-    the person's folder is not the standard library's.
-    """
-    null = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDWR, 0)
-    return os.posix_spawn(
-        sys.executable,
-        [sys.executable, "-P", "-m", "mlops_cli.supervisor", what, str(folder.path)],
-        {key: value for key, value in os.environ.items() if key not in ("PYTHONSTARTUP", "PYTHONINSPECT")},
-        file_actions=[null, (os.POSIX_SPAWN_DUP2, 0, 1), (os.POSIX_SPAWN_DUP2, 0, 2)],
-        setsid=True,
-    )
 
 
 def _age(folder: RunFolder) -> float:

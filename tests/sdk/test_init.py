@@ -129,7 +129,9 @@ def test_two_lines_record_a_run(desk: Desk) -> None:
     assert plots["rows"]["data"][0]["cells"]["values"] == [[1, 2], ["a", "b"]]
     assert sum(plots["spread"]["data"][0]["y"]) == 4
     images = desk.ask("events.get_task_events", task=task["id"], event_type="training_debug_image")["events"]
-    kinds = {image["metric"]: Path(image["url"].removeprefix("file://")).read_bytes()[:4] for image in images}
+    kinds = {
+        image["metric"]: desk.home.joinpath(image["url"].removeprefix("file://")).read_bytes()[:4] for image in images
+    }
     assert kinds == {"says": b"hi", "pixels": b"\x89PNG"}
     assert RunFolder.live(desk.home / "runs") == []
 

@@ -71,8 +71,9 @@ def test_a_broken_file_reads_as_none(tmp_path: Path) -> None:
 def test_a_failed_write_leaves_the_old_value_and_no_rubbish(tmp_path: Path) -> None:
     folder = RunFolder.create(tmp_path)
     folder.write_json("state.json", {"n": 1}, durable=True)
-    with pytest.raises(TypeError):
-        folder.write_json("state.json", {"n": object()})
+    (folder.path / "end.json").mkdir()
+    with pytest.raises(IsADirectoryError):
+        folder.write_json("end.json", {"n": 2})
     assert folder.read_json("state.json") == {"n": 1}
     assert not [entry for entry in folder.path.iterdir() if entry.name.endswith(".tmp")]
 
