@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from mlops_cli.errors import Denied, InvalidInput, NotFound
+from mlops_cli.errors import Denied, InvalidInput, NotFound, Unreachable
 from mlops_cli.server.files.local import LocalFiles, safe_name
 
 
@@ -122,12 +123,31 @@ def test_what_cannot_be_stored_is_explained(files, tmp_path):
         files.put(tmp_path)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_an_unreadable_source_is_explained(files, tmp_path):
     path = source(tmp_path)
     path.chmod(0)
-    with pytest.raises(Denied):
-        files.put(path)
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(65534)
+    try:
+        with pytest.raises(Denied):
+            files.put(path)
+    finally:
+        if is_root:
+            os.seteuid(0)
+
+
+def test_a_disk_without_room_is_explained_and_leaves_nothing(files, tmp_path):
+    path = source(tmp_path, b"x" * 100_000)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
+    try:
+        with pytest.raises(Unreachable, match="cannot store"):
+            files.put(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [entry for entry in (tmp_path / "files").rglob("*") if entry.is_file()] == []
+    assert files.put(path).size_bytes == 100_000
 
 
 def test_processes_that_store_and_delete_the_same_content_never_leave_half_a_file(files, tmp_path):

@@ -74,7 +74,8 @@ def test_steps_are_numbered_without_gaps():
 
 
 def test_statements_are_split_where_they_end():
-    script = "CREATE TABLE a (x TEXT DEFAULT ';');\n-- a; b\nCREATE TRIGGER t AFTER INSERT ON a BEGIN\n  DELETE FROM a;\nEND;\n"
+    script = "CREATE TABLE a (x TEXT DEFAULT ';');\n-- a; b\n"
+    script += "CREATE TRIGGER t AFTER INSERT ON a BEGIN\n  DELETE FROM a;\nEND;\n"
     connection = sqlite3.connect(":memory:")
     found = list(migrate.statements(script))
     assert len(found) == 2
@@ -161,12 +162,60 @@ def test_local_file_systems_are_known(kind):
     assert not filesystem.is_network(kind)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_an_unwritable_home_is_explained(tmp_path):
-    tmp_path.chmod(0o500)
+@pytest.fixture
+def nobody():
+    """Root may write everywhere, so for the length of a test we are somebody else."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def test_an_unwritable_home_is_explained(tmp_path, nobody):
+    if os.getuid() != 0:
+        tmp_path.chmod(0o500)
     with pytest.raises(Denied) as caught:
         reopen(tmp_path / "sub")
     assert "MLOPS_HOME" in caught.value.hint
+
+
+def test_a_store_that_may_only_be_read_is_explained_when_it_is_written(made, request):
+    for path in (made, made.parent, made.parent.parent):
+        path.chmod(0o755)
+    (made / "store.db").chmod(0o444)
+    made.chmod(0o555)
+    request.getfixturevalue("nobody")
+    with pytest.raises(Denied) as caught:
+        make_task(reopen(made))
+    assert "MLOPS_HOME" in caught.value.hint
+
+
+def test_a_backup_is_not_overwritten_by_one_who_comes_late(made):
+    store = reopen(made)
+    migrate._back_up(store.db, 1)
+    assert not list(made.glob("*.bak")) and not list(made.glob("*.part"))
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"order_by": [f"last_metrics.{n}.b.value" for n in range(100)]},
+        {"_any_": {"fields": ["name"] * 3000, "pattern": "x"}},
+        {"order_by": ["name"] * 3000},
+        {"filters": {"tags": {"all": {"include": [str(n) for n in range(3000)]}}}},
+        {"tags": ["__$all", *(str(n) for n in range(3000))]},
+        {"id": ["x" * 100] * 50_000},
+    ],
+)
+def test_a_query_that_asks_for_more_than_a_statement_holds_is_refused_or_answered(made, query):
+    try:
+        assert dispatch(reopen(made), "tasks.get_all", query)["tasks"] is not None
+    except MlopsError as exc:
+        assert (exc.http_status, exc.subcode) == (400, 12)
 
 
 def test_a_home_that_is_a_file_or_holds_no_store_is_explained(tmp_path):

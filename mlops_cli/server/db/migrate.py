@@ -113,13 +113,24 @@ def _back_up(db: Database, version: int) -> None:
     try:
         part.unlink(missing_ok=True)
         db.connection.execute("VACUUM INTO ?", (str(part),))
-        part.replace(target)
+        # Another process may have migrated the store meanwhile: what it backed up is not to be overwritten.
+        if _version_of(part) == version:
+            part.replace(target)
+        part.unlink(missing_ok=True)
     except (sqlite3.Error, OSError) as exc:
         part.unlink(missing_ok=True)
         raise Unreachable(
             f"the store must be migrated, but its backup failed: {exc} ({target})",
             hint="free some space beside the store, then repeat the command",
         ) from exc
+
+
+def _version_of(path: Path) -> int:
+    connection = sqlite3.connect(path)
+    try:
+        return int(read_meta(connection).get("version", 0))
+    finally:
+        connection.close()
 
 
 def _apply(db: Database, ours: int) -> dict[str, str]:

@@ -134,6 +134,17 @@ class Database:
         return connection
 
 
+_LIMITS = (
+    "user-defined function raised exception",
+    "Expression tree is too large",
+    "parser stack overflow",
+    "too many",
+    "tables in a join",
+    "too complex",
+)
+"""What SQLite says when a statement asks for more than it does."""
+
+
 def _is_open(connection: sqlite3.Connection) -> bool:
     return connection.in_transaction
 
@@ -164,6 +175,6 @@ def _explain(text: str, path: Path) -> MlopsError:
         return Unreachable(
             f"the disk cannot be read or written: {text} ({path})", hint="see `dmesg`, or choose MLOPS_HOME"
         )
-    if "user-defined function raised exception" in text or "too complex" in text:
+    if any(limit in text for limit in _LIMITS):
         return InvalidInput(f"Validation error: the query cannot be answered ({text})")
     return MlopsError(f"the store failed: {text} ({path})")

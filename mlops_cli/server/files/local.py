@@ -55,7 +55,7 @@ class LocalFiles:
         except OSError as exc:
             raise _explain(exc, source, self.root) from exc
         finally:
-            part.unlink(missing_ok=True)
+            _discard(part)
 
     def path_of(self, uri: str) -> Path:
         """Where the bytes of a stored URI (relative or absolute) lie. Raises InvalidInput for any other URI."""
@@ -182,6 +182,14 @@ def _link(source: Path, target: Path) -> bool:
     except OSError:
         return False
     return True
+
+
+def _discard(part: Path) -> None:
+    """Removes what was not needed; where that fails, the first error is the one to tell."""
+    try:
+        part.unlink(missing_ok=True)
+    except OSError:
+        return
 
 
 def _size(path: Path) -> int:

@@ -55,7 +55,6 @@ def _terms(scope: Scope, name: str) -> list[str]:
     direction = "DESC" if name.startswith("-") else "ASC"
     target = scope.target(name.removeprefix("-"))
     if target.each:
-        target = scope.target(name.removeprefix("-").split(".")[0]) if "." not in name else target
         sql = f"(SELECT min({target.sql}) FROM {target.each})"  # noqa: S608
         return [f"{sql} {direction} NULLS LAST"]
     if target.is_json:
