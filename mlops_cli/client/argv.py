@@ -6,7 +6,7 @@ import re
 import shlex
 from collections.abc import Iterable, Sequence
 
-from .overrides import BOOLS, NOT_OURS, Change, canonical, parse_literal
+from .overrides import BOOLS, PROGRAM, Change, canonical, parse_literal
 
 _SHORT_NUMBER = re.compile(r"(-[A-Za-z])([+-]?\d.*)\Z", re.S)
 _SCRIPT_SUFFIXES = (".py", ".pyz", ".ipynb", ".sh", ".bash", ".R", ".jl", ".lua", ".pl", ".rb", ".js")
@@ -16,15 +16,15 @@ def rewrite_argv(argv: Sequence[str], changes: Iterable[Change]) -> list[str]:
     """The recorded command with the new values: in `--lr 0.1`, `--lr=0.1`, `-b 32`, `-b32` and `lr=0.1` alike.
 
     A parameter that the command does not name yet is added in the form that the others have. A flag (`--amp`) that
-    becomes false is taken out, one that becomes true is put in.
+    becomes false is taken out, one that becomes true is put in. Sections that do not come from the command line (those
+    of configuration files, of the environment, of `init`) leave it as it is.
     """
     start = program_length(argv)
     program, words = list(argv[:start]), list(argv[start:])
     style = "=" if any(_is_assignment(word) for word in words) and not any(_is_option(word) for word in words) else "--"
     for change in changes:
-        if change.section in NOT_OURS:
-            continue
-        words = _rewrite_one(words, change, style)
+        if change.section in PROGRAM:
+            words = _rewrite_one(words, change, "=" if change.section == "Hydra" else style)
     return program + words
 
 

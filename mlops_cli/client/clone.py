@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import MlopsError
 from .api import Api, Json
 from .argv import rewrite_argv, rewrite_command
-from .overrides import Change, apply_changes, parse_overrides, plan_changes
+from .overrides import PROGRAM, Change, apply_changes, parse_overrides, plan_changes
 
-CARRIED = ("code/", "lock/")
+_CARRIED = re.compile(r"code\Z|(?:code|lock)/")
 """Artifacts that belong to the code: the draft needs them, though the API counts them as output."""
 
 REMEMBERED = ("mlops_cwd", "mlops_argv")
@@ -27,6 +28,12 @@ class Cloned:
     name: str
     changes: tuple[Change, ...]
     argv: tuple[str, ...]
+
+    @property
+    def not_in_command(self) -> tuple[Change, ...]:
+        """Changes of parameters that the program reads elsewhere (a configuration file): the record has
+        them, argv not."""
+        return tuple(change for change in self.changes if change.section not in PROGRAM)
 
 
 def clone(
@@ -92,6 +99,6 @@ def _complete(api: Api, new: str, document: Json, changes: Sequence[Change], arg
     if fields:
         api.tasks.edit(new, fields)
     artifacts = (document.get("execution") or {}).get("artifacts") or []
-    code = [item for item in artifacts if str(item.get("key", "")).startswith(CARRIED)]
+    code = [item for item in artifacts if _CARRIED.match(str(item.get("key", "")))]
     if code:
         api.tasks.add_artifacts(new, code)

@@ -16,6 +16,9 @@ from .suggest import nearest
 NEW_SECTION = "Args"
 """Where a parameter goes that no section has yet."""
 
+PROGRAM = ("Args", "Hydra")
+"""Sections that come from the command line. One option may be in both, told by argv and by the program itself."""
+
 NOT_OURS = ("Environment", "properties")
 """Sections that an unqualified name never means."""
 
@@ -70,17 +73,8 @@ def plan_changes(
     """
     changes: dict[tuple[str, str], Change] = {}
     for key, value in overrides:
-        section, name, item = _find(hyperparams, key, allow_new)
-        recorded = item.get("type") if item else None
-        old = item.get("value") if item else None
-        try:
-            typed = _fit(key, value, recorded or _guess(old), is_nullable=bool(item) and not recorded and not old)
-        except InvalidInput:
-            if not allow_new:
-                raise
-            # A new parameter in the old one's place, with a type of its own.
-            typed, recorded = value, _guess(value)
-        changes[section, name] = Change(section, name, "" if item and old is None else old, typed, recorded)
+        for section, name, item in _find(hyperparams, key, allow_new):
+            changes[section, name] = _change(key, value, section, name, item, allow_new)
     return list(changes.values())
 
 
@@ -99,13 +93,26 @@ def apply_changes(hyperparams: Mapping[str, Mapping[str, Mapping[str, Any]]], ch
     return edited
 
 
+def _change(key: str, value: str, section: str, name: str, item: Mapping[str, Any] | None, allow_new: bool) -> Change:
+    recorded = item.get("type") if item else None
+    old = item.get("value") if item else None
+    try:
+        typed = _fit(key, value, recorded or _guess(old), is_nullable=bool(item) and not recorded and not old)
+    except InvalidInput:
+        if not allow_new:
+            raise
+        # A new parameter in the old one's place, with a type of its own.
+        typed, recorded = value, _guess(value)
+    return Change(section, name, "" if item and old is None else old, typed, recorded)
+
+
 def _find(
     hyperparams: Mapping[str, Mapping[str, Mapping[str, Any]]], key: str, allow_new: bool
-) -> tuple[str, str, Mapping[str, Any] | None]:
+) -> list[tuple[str, str, Mapping[str, Any] | None]]:
     for cut in (index for index, char in enumerate(key) if char == "/"):
         item = hyperparams.get(key[:cut], {}).get(key[cut + 1 :])
         if item is not None:
-            return key[:cut], key[cut + 1 :], item
+            return [(key[:cut], key[cut + 1 :], item)]
     sections = [
         (section, name)
         for section, items in hyperparams.items()
@@ -114,9 +121,9 @@ def _find(
         if canonical(name) == canonical(key)
     ]
     exact = [place for place in sections if place[1] == key] or sections
-    if len(exact) == 1:
-        section, name = exact[0]
-        return section, name, hyperparams[section][name]
+    same = {hyperparams[section][name].get("value") for section, name in exact}
+    if len(exact) == 1 or (len(same) == 1 and all(section in PROGRAM for section, _ in exact)):
+        return [(section, name, hyperparams[section][name]) for section, name in exact]
     if exact:
         places = sorted(f"{section}/{name}" for section, name in exact)
         raise Ambiguous(
@@ -126,7 +133,7 @@ def _find(
         )
     if allow_new:
         section, slash, name = key.partition("/")
-        return (section, name, None) if slash and section in hyperparams else (NEW_SECTION, key, None)
+        return [(section, name, None) if slash and section in hyperparams else (NEW_SECTION, key, None)]
     known = [name for section, items in hyperparams.items() if section not in NOT_OURS for name in items]
     full = [f"{section}/{name}" for section, items in hyperparams.items() for name in items]
     near = nearest(key, full if "/" in key else known)

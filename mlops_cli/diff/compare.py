@@ -26,6 +26,10 @@ HOST = (
 """The keys of `runtime` that say where a run ran."""
 
 
+CODE = "code"
+"""The artifact that carries code which no patch can: the section on code compares what is in it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """How to compare.
@@ -119,7 +123,7 @@ def _artifacts(task: Task, mode: str) -> dict[str, str]:
     """Key to content: the digest where one is known, else the size and the link."""
     found = {}
     for item in (task.execution.artifacts if task.execution else None) or []:
-        if item.mode == mode:
+        if item.mode == mode and item.key != CODE:
             size = "" if item.content_size is None else f"{item.content_size} bytes"
             found[item.key] = f"sha256:{item.hash}" if item.hash else f"{size} {item.uri or ''}".strip()
     return found

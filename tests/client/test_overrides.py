@@ -89,6 +89,19 @@ def test_a_name_that_two_sections_have_must_say_which() -> None:
     assert caught.value.data["candidates"] == ["Args/opt", "Hydra/opt"]
 
 
+def test_an_option_that_argv_and_the_program_both_told_is_changed_in_both() -> None:
+    recorded = {
+        "Args": {"lr": {"value": "0.1", "type": "float"}},
+        "Hydra": {"lr": {"value": "0.1", "type": "float"}, "model.depth": {"value": "3", "type": "int"}},
+        "config": {"wd": {"value": "0", "type": "float"}},
+    }
+    changes = plan_changes(recorded, [("lr", "0.5"), ("model.depth", "4"), ("wd", "1")])
+    assert [(change.section, change.name) for change in changes] == [
+        ("Args", "lr"), ("Hydra", "lr"), ("Hydra", "model.depth"), ("config", "wd"),
+    ]  # fmt: skip
+    assert rewrite_argv(["python", "t.py", "lr=0.1"], changes) == ["python", "t.py", "lr=0.5", "model.depth=4"]
+
+
 def test_the_last_of_two_values_for_one_key_wins() -> None:
     assert [change.new for change in _plan("lr=1", "lr=2")] == ["2"]
     with pytest.raises(InvalidInput, match="not an override"):
@@ -169,7 +182,7 @@ def test_a_clone_is_a_draft_with_the_changes_everywhere(api: Api, make: Make) ->
         runtime={"mlops_argv": json.dumps(argv), "mlops_cwd": "/w", "mlops_run": "ab" * 16, "hostname": "h"},
         script={"entry_point": "train.py --lr 0.1 --epochs=5", "diff": "patch", "version_num": "c" * 40},
         execution={
-            "artifacts": [{"key": "code/bundle", "type": "file", "uri": "file:///b"}, {"key": "out", "type": "file"}]
+            "artifacts": [{"key": "code", "type": "file", "uri": "file:///b"}, {"key": "out", "type": "file"}]
         },
     )
     made = clone(api, source, ["lr=0.5"], name="second", tags=["try"])
@@ -182,7 +195,7 @@ def test_a_clone_is_a_draft_with_the_changes_everywhere(api: Api, make: Make) ->
     assert draft["runtime"]["mlops_cwd"] == "/w" and "mlops_run" not in draft["runtime"]
     assert draft["script"]["entry_point"] == "train.py --lr 0.5 --epochs=5"
     assert (draft["script"]["diff"], draft["script"]["version_num"]) == ("patch", "c" * 40)
-    assert [item["key"] for item in draft["execution"]["artifacts"]] == ["code/bundle"]
+    assert [item["key"] for item in draft["execution"]["artifacts"]] == ["code"]
     assert api.tasks.document(source)["hyperparams"]["Args"]["lr"]["value"] == "0.1"
 
 

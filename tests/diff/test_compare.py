@@ -218,6 +218,7 @@ def test_packages_are_read_from_any_client() -> None:
 def test_data_models_and_host_are_compared_by_content() -> None:
     def made(digest: str, host: str, model: str) -> Task:
         artifacts = [{"key": "/data/x.csv", "mode": "input", "hash": digest}, {"key": "out", "hash": "same"}]
+        artifacts.append({"key": "code", "hash": host})
         return _task(
             execution={"artifacts": artifacts},
             runtime={"hostname": host, "gpu_count": 1, "boot_id": host, "mlops_run": host},
