@@ -368,7 +368,7 @@ def test_init_loads_no_framework_and_nothing_heavy(desk: Desk) -> None:
         """
     )
     loaded = set(done.stdout.split())
-    heavy = {
+    heavy = [
         "msgspec",
         "requests",
         "rich",
@@ -380,9 +380,47 @@ def test_init_loads_no_framework_and_nothing_heavy(desk: Desk) -> None:
         "socket",
         "typer",
         "platformdirs",
-    }
-    assert loaded & heavy == set()
+    ]
+    some_milliseconds = [
+        "pathlib",
+        "dataclasses",
+        "inspect",
+        "typing",
+        "json",
+        "re",
+        "shutil",
+        "collections",
+        "contextlib",
+        "enum",
+        "threading",
+    ]
+    assert loaded & {*heavy, *some_milliseconds} == set()
     assert "mlops_cli.sdk.run" in loaded
+
+
+def test_the_process_tells_the_supervisor_who_it_is_as_the_supervisor_would() -> None:
+    from mlops_cli.supervisor import processes
+    from mlops_cli.supervisor.beside import own_identity
+
+    assert own_identity() == processes.to_json(processes.identify(os.getpid()))
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"MLOPS_HOME": "/a/b"},
+        {"MLOPS_HOME": "rel/../there"},
+        {"MLOPS_HOME": "~/mine"},
+        {"HOME": "/home/me"},
+        {"HOME": "/home/me", "XDG_DATA_HOME": "/data"},
+        {"HOME": "/home/me", "XDG_DATA_HOME": "relative"},
+    ],
+)
+def test_the_sdk_and_the_commands_look_into_the_same_folder(env: dict[str, str]) -> None:
+    from mlops_cli.config.home import data_folder
+    from mlops_cli.config.paths import locate
+
+    assert Path(data_folder(env)) == locate(env).data
 
 
 def test_importing_the_package_loads_nothing_else() -> None:

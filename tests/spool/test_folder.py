@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from mlops_cli.errors import NotFound
-from mlops_cli.spool.folder import FAR_HOLDER_S, RunFolder, new_run_id
+from mlops_cli.spool.folder import FAR_HOLDER_S, RunFolder, new_run_id, prune
 
 
 def test_a_new_folder_is_private_whole_and_live(tmp_path: Path) -> None:
@@ -138,3 +138,25 @@ def test_a_beating_holder_on_another_machine_is_believed_for_a_while(tmp_path: P
     assert folder.is_locked()
     os.utime(folder.path / "lock", (old, old))
     assert folder.lock() is not None
+
+
+def test_pruning_deletes_what_is_old_or_too_much_and_never_what_is_live_or_held(tmp_path: Path) -> None:
+    made = [RunFolder.create(tmp_path) for _ in range(6)]
+    live, held, *done = made
+    now = time.time()
+    for age, folder in enumerate(made):
+        (folder.files / "data").write_bytes(bytes(100_000))
+        if folder is not live:
+            folder.finish()
+        os.utime(folder.path, (now - age * 86400 - 60, now - age * 86400 - 60))
+    lock = held.lock()
+    assert lock is not None
+    with lock:
+        assert prune(tmp_path, keep_days=100, keep_bytes=10**9) == 0
+        assert prune(tmp_path, keep_days=4, keep_bytes=10**9) >= 200_000
+        assert [folder.path.exists() for folder in made] == [True, True, True, True, False, False]
+        assert prune(tmp_path, keep_days=4, keep_bytes=250_000) >= 100_000
+        assert [folder.path.exists() for folder in made] == [True, True, True, False, False, False]
+        assert prune(tmp_path, keep_days=4, keep_bytes=0) >= 100_000
+    assert [folder.path.exists() for folder in (live, held, *done)] == [True, True, False, False, False, False]
+    assert (tmp_path / "live").is_dir()
