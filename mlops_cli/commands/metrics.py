@@ -68,7 +68,10 @@ def choose(context: Context, task: str, names: Sequence[str], *, machine: bool =
         if not matching:
             from ..client.suggest import suggest
 
-            hint = suggest(name, [metric_name(*key) for key in known]) or f"mlops metrics {task[:8]}"
+            hint = (
+                suggest(name, [word for key in known for word in (metric_name(*key), *key) if word])
+                or f"mlops metrics {task[:8]}"
+            )
             raise NotFound(f"the experiment has no metric {name!r}", hint=hint)
         chosen.update(dict.fromkeys(matching))
     return list(chosen)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -58,7 +59,10 @@ def save(curves: Sequence[Curve], path: Path) -> None:
         axes.legend()
         axes.grid(visible=True, alpha=0.3)
     try:
-        figure.savefig(path)
+        with warnings.catch_warnings():
+            # A label in a script that the font lacks is drawn as boxes; a page of warnings helps nobody.
+            warnings.simplefilter("ignore", UserWarning)
+            figure.savefig(path)
     except OSError as exc:
         raise InvalidInput(f"cannot write {path}: {exc.strerror}", hint="name another file") from exc
 
