@@ -181,9 +181,7 @@ def test_a_clone_is_a_draft_with_the_changes_everywhere(api: Api, make: Make) ->
         hyperparams={"Args": {key: RECORDED["Args"][key] for key in ("lr", "epochs")}},
         runtime={"mlops_argv": json.dumps(argv), "mlops_cwd": "/w", "mlops_run": "ab" * 16, "hostname": "h"},
         script={"entry_point": "train.py --lr 0.1 --epochs=5", "diff": "patch", "version_num": "c" * 40},
-        execution={
-            "artifacts": [{"key": "code", "type": "file", "uri": "file:///b"}, {"key": "out", "type": "file"}]
-        },
+        execution={"artifacts": [{"key": "code", "type": "file", "uri": "file:///b"}, {"key": "out", "type": "file"}]},
     )
     made = clone(api, source, ["lr=0.5"], name="second", tags=["try"])
     assert [(change.name, change.old, change.new) for change in made.changes] == [("lr", "0.1", "0.5")]

@@ -110,6 +110,20 @@ def test_projects_are_made_once_with_their_parents(api: Api) -> None:
     assert api.projects.find_id("team.digits") is None
 
 
+def test_processes_that_need_a_new_project_at_once_get_one(tmp_path: Path) -> None:
+    code = (
+        "from mlops_cli.client.connect import connect\n"
+        "from mlops_cli.config.settings import load_settings\n"
+        "api = connect(load_settings())\n"
+        "print(*(api.projects.ensure(f'team/number{number}') for number in range(20)))\n"
+    )
+    env = {"MLOPS_HOME": str(tmp_path / "home"), "PATH": os.environ["PATH"]}
+    start = [sys.executable, "-c", code]
+    running = [subprocess.Popen(start, env=env, stdout=subprocess.PIPE, text=True, cwd=tmp_path) for _ in range(4)]
+    answers = {process.communicate()[0] for process in running}
+    assert len(answers) == 1 and len(answers.pop().split()) == 20
+
+
 def test_a_task_lives_through_its_states_and_parts(api: Api, make: Make) -> None:
     task = make("run", status="in_progress", runtime={"mlops_run": "ab" * 16, "a": 1})
     api.tasks.edit_runtime(task, {"b": 2})
