@@ -7,6 +7,7 @@ byte. The patch is what this tree changes since the base; the artifact is a bund
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -86,6 +87,8 @@ def _located(status: Status, base: bases.Base, cwd: Path, script: Path | None, p
 
 
 def _scratch(status: Status, staging: Path) -> Scratch:
+    for leftover in staging.glob(".code-*"):  # of a supervisor that was killed while it captured
+        shutil.rmtree(leftover, ignore_errors=True)
     is_sha256 = len(status.head) == 64 or "sha256" in status.config.get("extensions.objectformat", [])
     return Scratch(staging / f".code-{os.getpid()}", borrow=[status.common_dir], oid_length=64 if is_sha256 else 40)
 

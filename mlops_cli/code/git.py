@@ -9,9 +9,11 @@ import contextlib
 import os
 import select
 import signal
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ..errors import MlopsError, NotFound, TimedOut
 
@@ -38,7 +40,9 @@ _ENVIRON = {
     "GIT_PAGER": "cat",
     "GIT_LITERAL_PATHSPECS": "1",
 }
-_NOT_OURS = ("GIT_EXTERNAL_DIFF", "GIT_DIFF_OPTS", "GIT_TRACE", "GIT_TRACE2", "GIT_TRACE2_EVENT", "GIT_ASKPASS")
+_NOT_OURS = {"GIT_EXTERNAL_DIFF", "GIT_DIFF_OPTS", "GIT_TRACE", "GIT_TRACE2", "GIT_TRACE2_EVENT"}
+_OF_A_PLACE = {"GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_NAMESPACE", "GIT_PREFIX", "GIT_CEILING_DIRECTORIES"}
+_APART: dict[str, Any] = {"setsid": True} if sys.platform == "linux" else {"setpgroup": 0}
 
 
 class GitError(MlopsError):
@@ -70,7 +74,8 @@ class Running:
     def __init__(self, args: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> None:
         self.args = tuple(args)
         where = ["-C", str(cwd)] if cwd is not None else []
-        environ = {name: value for name, value in os.environ.items() if name not in _NOT_OURS}
+        without = _NOT_OURS | _OF_A_PLACE if env and "GIT_DIR" in env else _NOT_OURS
+        environ = {name: value for name, value in os.environ.items() if name not in without}
         environ.update(_ENVIRON)
         environ.update(env or {})
         self._stdin = _Pipe()
@@ -86,8 +91,8 @@ class Running:
                     (os.POSIX_SPAWN_DUP2, self._out.write, 1),
                     (os.POSIX_SPAWN_DUP2, self._err.write, 2),
                 ],
-                # Away from the terminal's ^C, which is meant for the child that the person sees.
-                setpgroup=0,
+                # Away from the terminal: its ^C is meant for the child that the person sees, ssh must not ask there.
+                **_APART,
                 setsigdef=[signal.SIGPIPE, signal.SIGINT],
             )
         except OSError as exc:

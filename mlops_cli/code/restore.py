@@ -19,10 +19,8 @@ from . import git
 from .archive import unpack
 from .model import ARTIFACT_KEY, Altered, LeftOut, show
 from .patch import split
-from .scratch import GITLINK, SYMLINK, Entry, Scratch
+from .scratch import FETCH_S, GITLINK, SYMLINK, Entry, Scratch
 from .status import Place, locate
-
-_FETCH_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +93,7 @@ def resolve(
         tip, bases = _read_bundle_head(bundle, scratch.oid_length)
         for base in bases:
             _need(scratch, base, url, may_fetch=may_fetch)
-        scratch.run("index-pack", "--fix-thin", "--stdin", stdin=_pack_of(bundle), timeout=_FETCH_S)
+        scratch.run("index-pack", "--fix-thin", "--stdin", stdin=_pack_of(bundle), timeout=FETCH_S)
         base = bases[0] if bases else ""
         return Resolved(scratch.tree_of(tip), base, scratch.tree_of(base) if base else scratch.empty_tree)
     commit = str(script.get("version_num") or "")
@@ -223,11 +221,10 @@ def _need(scratch: Scratch, commit: str, url: str, *, may_fetch: bool) -> None:
     if not may_fetch or not url or url.startswith("-"):
         raise NotFound(f"commit {commit} is not at hand", hint="run this inside a clone of its repository")
     try:
-        scratch.run("fetch", "-q", "--no-tags", "--depth=1", "--no-recurse-submodules", url, commit, timeout=_FETCH_S)
+        scratch.fetch(url, commit, "--depth=1")
     except MlopsError:
         # Not every server gives out single commits.
-        refs = "+refs/*:refs/fetched/*"
-        scratch.run("fetch", "-q", "--no-tags", "--no-recurse-submodules", url, refs, timeout=_FETCH_S)
+        scratch.fetch(url, "+refs/*:refs/fetched/*")
     if not scratch.has(commit):
         raise NotFound(f"{url} has no commit {commit}", hint="was it pushed, and not rewritten since?")
 

@@ -18,6 +18,7 @@ from . import git
 
 EMPTY_TREE = {40: "4b825dc642cb6eb9a060e54bf8d69288fbee4904", 64: hashlib.sha256(b"tree 0\0").hexdigest()}
 GITLINK, SYMLINK = "160000", "120000"
+FETCH_S = 600.0
 _BATCH_BYTES = 64 << 20
 _WHO = {
     f"GIT_{role}_{what}": value
@@ -57,6 +58,7 @@ class Scratch:
         self.empty_tree = EMPTY_TREE[oid_length]
         self._borrowed: list[str] = []
         self._sizes: dict[str, int] = {}
+        shutil.rmtree(folder, ignore_errors=True)
         for part in ("objects/info", "refs/heads"):
             (folder / part).mkdir(parents=True)
         (folder / "HEAD").write_text("ref: refs/heads/code\n")
@@ -92,6 +94,12 @@ class Scratch:
         if (git_dir / "shallow").exists():
             with (self.folder / "shallow").open("ab") as mine:
                 mine.write((git_dir / "shallow").read_bytes())
+
+    def fetch(self, url: str, what: str, *options: str) -> None:
+        """From somewhere else, as the person would: with their credentials, proxies and shorthands."""
+        env = {name: value for name, value in self.env.items() if not name.startswith("GIT_CONFIG")}
+        how = ("-q", "--no-tags", "--no-recurse-submodules", *options)
+        git.run("fetch", *how, url, what, env=env, timeout=FETCH_S)
 
     def run(self, *args: str, stdin: bytes = b"", timeout: float = git.TIMEOUT_S) -> bytes:
         return git.run(*args, env=self.env, stdin=stdin, timeout=timeout)
@@ -202,4 +210,4 @@ class Scratch:
         """Write what `commit` needs beyond `base` as one file."""
         (self.folder / "refs/heads/code").write_text(commit + "\n")
         without = [f"^{base}"] if base else []
-        self.run("bundle", "create", "-q", str(path.resolve()), "refs/heads/code", *without, timeout=600)
+        self.run("bundle", "create", "-q", str(path.resolve()), "refs/heads/code", *without, timeout=FETCH_S)

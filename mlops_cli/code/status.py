@@ -14,6 +14,10 @@ from ..errors import MlopsError, NotFound
 from .git import Running, explain
 
 STATUS_S = 30.0
+MOST_CHANGES = 50_000
+"""A data set that nobody ignored has a million files; beyond this many they are only counted."""
+
+_PLAINLY = ("--no-ahead-behind", "--no-renames", "--ignore-submodules=none")
 
 _CONFIG = (
     r"^(remote\..*\.(url|fetch)|url\..*\.insteadof|branch\..*\.(remote|merge)|extensions\.objectformat|"
@@ -44,6 +48,8 @@ class Status:
     is_level: bool = False
     """HEAD is exactly where the upstream is."""
     changes: tuple[Change, ...] = ()
+    uncounted: int = 0
+    """How many more untracked files there are than `changes` holds."""
     config: dict[str, list[str]] = field(default_factory=dict)
     finished_ns: int = 0
     problem: str = ""
@@ -101,7 +107,7 @@ def start(cwd: Path) -> Pending:
     place = locate(cwd)
     if place is None:
         return Pending(None, None, None)
-    ask = ("status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all", "--no-ahead-behind", "--no-renames")
+    ask = ("status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all", *_PLAINLY)
     try:
         status = Running(ask, cwd=cwd)
     except NotFound as exc:
@@ -140,6 +146,7 @@ def _common(git_dir: Path) -> Path:
 def _parse_status(out: bytes, place: Place, config: dict[str, list[str]]) -> Status:
     head = branch = upstream = ""
     is_level = False
+    uncounted = 0
     changes: list[Change] = []
     fields = iter(out.split(b"\0"))
     for entry in fields:
@@ -155,14 +162,17 @@ def _parse_status(out: bytes, place: Place, config: dict[str, list[str]]) -> Sta
             elif key == "branch.ab":
                 is_level = value == "+0 -0"
         elif kind == b"?":
-            changes.append(Change(entry[2:], "?"))
+            if len(changes) < MOST_CHANGES:
+                changes.append(Change(entry[2:], "?"))
+            else:
+                uncounted += 1
         elif kind in (b"1", b"2", b"u"):
             # 1 XY sub mH mI mW hH hI path · 2 ... X<score> path NUL old path · u XY sub m1 m2 m3 mW h1 h2 h3 path
             parts = entry.split(b" ", {b"1": 8, b"2": 9, b"u": 10}[kind])
             was = next(fields, b"") if kind == b"2" else b""
             changes.append(Change(parts[-1], kind.decode(), was, is_submodule=parts[2][:1] == b"S"))
     where = (place.top, place.git_dir, place.common_dir)
-    return Status(*where, head, branch, upstream, is_level, tuple(changes), config, time.time_ns())
+    return Status(*where, head, branch, upstream, is_level, tuple(changes), uncounted, config, time.time_ns())
 
 
 def _parse_config(out: bytes) -> dict[str, list[str]]:

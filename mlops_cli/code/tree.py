@@ -58,8 +58,8 @@ class TreeBuilder:
         head = self._status.head or scratch.empty_tree
         stored = {entry.path: entry for entry in scratch.entries(head)} if self._hints.any and self._status.head else {}
         changes = [change for change in self._status.changes if not change.is_submodule]
-        if len(changes) > self._limits.files:
-            count = len(changes) - self._limits.files
+        count = len(changes) + self._status.uncounted - self._limits.files
+        if count > 0:
             self.left_out.append(LeftOut(f"{count} more changed files", f"only {self._limits.files} are looked at"))
         normal: dict[bytes, Entry] = {}
         raw: dict[bytes, Entry] = {}

@@ -248,6 +248,8 @@ def _bare_is_secret(
     if in_code:
         like_shell = sign == b"=" and not spaced and name.isupper()
         like_yaml = sign == b":" and spaced and len(value) >= 10 and "." not in value
+        if like_shell and power == 2 and len(value) >= 6 and not value.isupper():
+            return True  # a line of an environment file
         return len(value) >= 6 and (like_shell or like_yaml) and is_mixed(value)
     if power == 1:
         return len(value) >= 12 and is_mixed(value)

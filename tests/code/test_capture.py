@@ -428,3 +428,83 @@ def test_a_broken_repository_keeps_its_place(make_repo: Repo, take: Take) -> Non
     (repo / ".git/index").write_bytes(b"garbage")
     code = take(repo)
     assert code.problem and code.diff == "changed\n"
+
+
+def test_a_repository_with_sha256_names_comes_back(tmp_path: Path, take: Take) -> None:
+    repo = tmp_path / "modern"
+    repo.mkdir()
+    git(repo, "init", "-q", "--object-format=sha256")
+    (repo / "train.py").write_text("x = 1\n")
+    git(repo, "add", "-A")
+    git(repo, "commit", "-qm", "first")
+    (repo / "dir").mkdir()
+    (repo / "dir/new.bin").write_bytes(b"\0\1")
+    code = take(repo)
+    assert len(code.head) == 64
+    assert listing(rebuild(code, tmp_path / "again").path) == listing(repo)
+
+
+def test_a_place_given_by_the_environment_is_honoured(
+    make_repo: Repo, take: Take, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo = make_repo()
+    (repo / "train.py").write_text("changed\n")
+    (repo / "blob").write_bytes(b"\0\xff")
+    moved = tmp_path / "elsewhere.git"
+    (repo / ".git").rename(moved)
+    monkeypatch.setenv("GIT_DIR", str(moved))
+    monkeypatch.setenv("GIT_WORK_TREE", str(repo))
+    code = take(repo)
+    assert "+changed" in code.diff and code.artifacts
+    monkeypatch.delenv("GIT_DIR")
+    monkeypatch.delenv("GIT_WORK_TREE")
+    assert listing(rebuild(code, tmp_path / "again").path) == listing(repo)
+
+
+def test_a_folder_that_becomes_a_file_and_back(make_repo: Repo, take: Take, tmp_path: Path) -> None:
+    repo = make_repo()
+    (repo / "src/model.py").unlink()
+    (repo / "src").rmdir()
+    (repo / "src").write_text("now a file\n")
+    (repo / "train.py").unlink()
+    (repo / "train.py").mkdir()
+    (repo / "train.py/inner.py").write_text("now a folder\n")
+    code = take(repo, script=None)
+    assert listing(rebuild(code, tmp_path / "again").path) == listing(repo)
+
+
+def test_what_a_killed_supervisor_left_is_removed(make_repo: Repo, tmp_path: Path) -> None:
+    from mlops_cli.code.capture import capture
+
+    repo = make_repo()
+    (repo / "train.py").write_text("changed\n")
+    (tmp_path / "s/.code-1/objects").mkdir(parents=True)
+    capture(start(repo).wait(), cwd=repo, script=None, staging=tmp_path / "s")
+    assert os.listdir(tmp_path / "s") == []
+
+
+def test_untracked_files_without_end_are_counted_and_not_held(
+    make_repo: Repo, take: Take, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlops_cli.code import status
+
+    monkeypatch.setattr(status, "MOST_CHANGES", 3)
+    repo = make_repo()
+    for i in range(10):
+        (repo / f"f{i}").write_text("x\n")
+    code = take(repo, limits=Limits(files=2))
+    assert code.left_out == (LeftOut("8 more changed files", "only 2 are looked at"),)
+
+
+def test_a_submodule_that_the_configuration_hides_is_seen(make_repo: Repo, take: Take, tmp_path: Path) -> None:
+    repo = make_repo()
+    make_repo("inner")
+    git(repo, "submodule", "--quiet", "add", str(tmp_path / "inner.git"), "sub")
+    git(repo, "config", "-f", ".gitmodules", "submodule.sub.ignore", "all")
+    git(repo, "add", "-A")
+    git(repo, "commit", "-qm", "a hidden submodule")
+    git(repo, "push", "-q")
+    (repo / "sub/train.py").write_text("changed inside\n")
+    code = take(repo)
+    assert not code.can_rebuild_from_diff and "Subproject" not in code.diff
+    assert listing(rebuild(code, tmp_path / "again").path) == listing(repo)

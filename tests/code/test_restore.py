@@ -202,3 +202,41 @@ def test_a_cut_bundle_is_refused(make_repo: Repo, take: Take, tmp_path: Path) ->
     with pytest.raises(MlopsError):
         restore(script_of(code), {ARTIFACT_KEY: cut}, tmp_path / "again", repository=repo)
     assert not (tmp_path / "again").exists()
+
+
+def test_a_fetch_uses_the_person_s_own_shorthands(make_repo: Repo, take: Take, tmp_path: Path) -> None:
+    repo = make_repo()
+    code = take(repo)
+    git(tmp_path, "config", "--global", f"url.{tmp_path}/.insteadOf", "https://git.invalid/")
+    script = {**script_of(code), "repository": "https://git.invalid/repo.git"}
+    assert listing(restore(script, {}, tmp_path / "again").path) == listing(repo)
+
+
+def test_a_server_that_gives_out_no_single_commits_is_fetched_whole(
+    make_repo: Repo, take: Take, tmp_path: Path
+) -> None:
+    repo = make_repo()
+    code = take(repo)
+    (repo / "train.py").write_text("later\n")
+    git(repo, "commit", "-qam", "later")
+    git(repo, "push", "-q")
+    git(tmp_path / "repo.git", "config", "uploadpack.allowAnySHA1InWant", "false")
+    script = {**script_of(code), "repository": (tmp_path / "repo.git").as_uri()}
+    assert rebuild(code, tmp_path / "one").files == 2
+    assert listing(restore(script, {}, tmp_path / "again").path)[b"train.py"][1].startswith(b"import sys")
+
+
+def test_a_clean_submodule_comes_from_the_clone_at_hand_or_is_named(
+    make_repo: Repo, take: Take, tmp_path: Path
+) -> None:
+    repo, inner = make_repo(), make_repo("inner")
+    git(repo, "submodule", "--quiet", "add", str(tmp_path / "inner.git"), "sub")
+    git(repo, "commit", "-qm", "a submodule")
+    git(repo, "push", "-q")
+    code = take(repo)
+    assert code.can_rebuild_from_diff and not code.artifacts
+    assert listing(rebuild(code, tmp_path / "a", repository=repo).path) == listing(repo)
+    restored = rebuild(code, tmp_path / "b")
+    assert [left.path for left in restored.left_out] == ["sub"]
+    assert os.listdir(restored.path / "sub") == []
+    assert inner.is_dir()

@@ -79,3 +79,10 @@ def test_lines_that_look_like_headers_inside_hunks_are_content(repo: Path) -> No
     (repo / "a.py").write_text("-- x\n++ b/evil\npassword = 'hunter2'\n")
     scrubbed = scrub_patch(_git(repo, "diff"))
     assert [(line.path, line.line) for line in scrubbed.altered] == [(b"a.py", 3)]
+
+
+def test_an_environment_file_is_hidden_line_by_line(repo: Path) -> None:
+    (repo / ".env").write_text("DB_PASSWORD=hunter\nexport API_KEY=abc123def\nHF_TOKEN=abcd1234efgh\nDEBUG=1\nKEY=x\n")
+    _git(repo, "add", "-N", ".env")
+    scrubbed = scrub_patch(_git(repo, "diff"))
+    assert scrubbed.patch.count(b"<redacted>") == 3 and b"+DEBUG=1\n+KEY=x\n" in scrubbed.patch
