@@ -22,6 +22,7 @@ from .reader import BATCH_BYTES, Batch, StreamReader, segments, streams
 Json = dict[str, Any]
 
 SAVE_S = 1.0
+SYNC_S = 1.0
 KEEP_SENT_S = 3600.0
 """What was sent stays this long, for a store that comes back from an older backup."""
 SWEEP_S = 60.0
@@ -62,8 +63,8 @@ class Shipper:
         self._batch_bytes = batch_bytes
         self._acknowledged = acknowledged(folder)
         self._readers: dict[str, StreamReader] = {}
-        self._saved_at = time.monotonic()
-        self._swept_at = time.monotonic()
+        self._synced: dict[str, int] = {}
+        self._saved_at = self._swept_at = self._synced_at = time.monotonic()
         self._is_dirty = False
         self._counts = [0, 0, 0, 0]
 
@@ -79,6 +80,8 @@ class Shipper:
                 is_complete &= self._drain_stream(stream, deadline, final)
         finally:
             self._save()
+            if not final and time.monotonic() - self._synced_at >= SYNC_S:
+                self.sync()
         self._sweep()
         points, events, notes, torn = self._counts
         return Drained(points, events, notes, torn, is_complete)
@@ -154,15 +157,17 @@ class Shipper:
         self._saved_at = time.monotonic()
 
     def sync(self) -> None:
-        """Have what was logged so far survive a power cut; the page cache alone survives any kill."""
+        """Have what was logged so far survive a power cut; the page cache alone survives any kill.
+
+        `drain` does so once a second while the run lives, whether or not the store can be reached.
+        """
+        self._synced_at = time.monotonic()
         for stream in streams(self._folder.spool):
-            for _, path in segments(stream)[-1:]:
-                with contextlib.suppress(FileNotFoundError):
-                    fd = os.open(path, os.O_RDWR)
-                    try:
-                        os.fdatasync(fd)
-                    finally:
-                        os.close(fd)
+            since = self._synced.get(stream.name, 0)
+            for start, path in segments(stream):
+                if start >= since:
+                    _sync_file(path)
+                    self._synced[stream.name] = start
 
     def _sweep(self) -> None:
         """Delete segments that were sent long ago."""
@@ -199,6 +204,15 @@ def sweep(folder: RunFolder, offsets: dict[str, int], *, older_than_s: float) ->
                     path.unlink()
                     freed += status.st_size
     return freed
+
+
+def _sync_file(path: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        fd = os.open(path, os.O_RDWR)
+        try:
+            os.fdatasync(fd)
+        finally:
+            os.close(fd)
 
 
 def _unsent(stream: Path, offset: int) -> int:

@@ -266,6 +266,35 @@ def test_sent_segments_are_deleted_after_a_while_and_never_the_last(folder: RunF
     assert sender.count() == 20_001
 
 
+def test_a_living_run_is_on_the_disk_once_a_second(
+    folder: RunFolder, sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    fdatasync = os.fdatasync
+
+    def noted(fd: int) -> None:
+        synced.append(Path(os.readlink(f"/proc/self/fd/{fd}")).name)
+        fdatasync(fd)
+
+    monkeypatch.setattr(os, "fdatasync", noted)
+    monkeypatch.setattr(shipper, "SYNC_S", 0.0)
+    writer = Writer(folder.path)
+    ship = sender.shipper(folder)
+    writer.log({"loss": 1}, 0)
+    ship.drain()
+    assert synced == ["0000000000000000.seg"]
+    for step in range(1, 20_000):
+        writer.log({"loss": 1}, step)
+    ship.drain()
+    [stream] = streams(folder.spool)
+    assert synced[1:] == [path.name for _, path in segments(stream)]
+    before = len(synced)
+    ship.drain()
+    assert len(synced) == before + 1
+    ship.drain(final=True)
+    assert len(synced) == before + 1
+
+
 LOG = """
 import sys
 from mlops_cli.hook.records import Writer
