@@ -38,6 +38,7 @@ def of_remains(folder: RunFolder, spec: RunSpec) -> Evidence:
         is_rebooted=not is_known and child is not None and child.is_here() and child.boot != processes.boot_id(),
         is_sdk=spec.kind == SDK,
         console_tail=console_tail(folder),
+        error=str(left.get("error") or ""),
     )
 
 

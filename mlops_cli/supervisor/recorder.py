@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import MlopsError
+from ..errors import InvalidInput, MlopsError
 from . import phases, report
 from .recording import Recording, is_task_gone
 from .verdict import Verdict
@@ -34,6 +34,7 @@ class Recorder(threading.Thread):
         self.metrics: list[dict[str, Any]] = []
         self._prepare = prepare
         self._wake = threading.Event()
+        self._is_hopeless = False
         self._verdict: Verdict | None = None
         self._drain_s = 0.0
         self._period_s = PERIOD_S
@@ -69,7 +70,7 @@ class Recorder(threading.Thread):
     def _turn(self, *, is_last: bool = False, deadline: float | None = None) -> bool:
         """Everything that can be done now; whether nothing is left to send."""
         recording = self.recording
-        self.trouble = ""
+        self.trouble, self._is_hopeless = "", False
         is_open = self._attempt(recording.open)
         if self._prepare is not None:
             prepare, self._prepare = self._prepare, None
@@ -101,7 +102,8 @@ class Recorder(threading.Thread):
             if self.recording.is_gone:
                 self.is_sent = True
                 return
-            if time.monotonic() + pause > deadline:
+            # A request that is wrong does not become right by waiting.
+            if self._is_hopeless or time.monotonic() + pause > deadline:
                 return
             time.sleep(pause)
             pause = min(pause * 2, 2.0)
@@ -123,6 +125,7 @@ class Recorder(threading.Thread):
                 self._notice("the experiment was removed while it ran: nothing more is recorded")
                 return False
             self.trouble = exc.message
+            self._is_hopeless = isinstance(exc, InvalidInput)
         except OSError as exc:
             self.trouble = f"{exc.strerror or exc} ({exc.filename})" if exc.filename else str(exc)
         except Exception as exc:

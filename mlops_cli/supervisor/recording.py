@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import secrets
-from ..errors import Conflict, MlopsError, NotFound
+from ..errors import Conflict, InvalidInput, MlopsError, NotFound
 from ..hook.records import Writer
 from ..spool.folder import RunFolder
 from ..spool.shipper import Shipper
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ..client.api import Api
 
 NOTES = "notes.jsonl"
+FALLBACK_PROJECT = "experiments"
 PING_S = 60.0
 MAX_NOTES_CHARS = 8000
 
@@ -144,10 +145,16 @@ class Recording:
 
     def _first_fields(self) -> dict[str, Any]:
         spec = self.spec
+        try:
+            project = self.api.projects.ensure(spec.task_project)
+        except InvalidInput as exc:
+            # A record in another project is better than none.
+            self._collected.left_out[f"project {spec.task_project}"] = exc.message
+            project = self.api.projects.ensure(FALLBACK_PROJECT)
         return {
             "name": spec.task_name,
             "type": spec.type,
-            "project": self.api.projects.ensure(spec.task_project),
+            "project": project,
             "comment": spec.comment,
             "tags": list(spec.tags),
             "system_tags": ["development"],

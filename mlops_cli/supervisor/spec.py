@@ -49,7 +49,9 @@ class RunSpec:
 
     @property
     def task_project(self) -> str:
-        return self.project or Path(self.cwd).name or "experiments"
+        """The project asked for, else the folder's name; its last part, too, wants three characters."""
+        name = self.project or Path(self.cwd).name or "experiments"
+        return name if len(name.rpartition("/")[2].strip()) >= 3 else f"{name}-project"
 
     def to_json(self) -> dict[str, Any]:
         data = asdict(self)

@@ -29,7 +29,8 @@ class Evidence:
     is_rebooted: bool = False
     is_sdk: bool = False
     console_tail: str = ""
-    start_error: str = ""
+    error: str = ""
+    """What the sdk saw: `ValueError: bad shape`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,6 @@ class Verdict:
 
 def judge(evidence: Evidence) -> Verdict:
     """The status and reason that this ending deserves."""
-    if evidence.start_error:
-        return Verdict(FAILED, f"not started: {evidence.start_error}"[:REASON_CHARS])
     if evidence.code is None and evidence.signal is None:
         return _vanished(evidence)
     if evidence.is_output_closed and (evidence.code or evidence.signal):
@@ -58,7 +57,8 @@ def judge(evidence: Evidence) -> Verdict:
     if code == 0:
         return Verdict(COMPLETED, "completed")
     trace = last_traceback(evidence.console_tail)
-    return Verdict(FAILED, _with_error(f"exit code {code}", trace), trace[-MESSAGE_CHARS:])
+    reason = _with_error(f"exit code {code}", trace, evidence.error)
+    return Verdict(FAILED, reason, trace[-MESSAGE_CHARS:] or evidence.error)
 
 
 def name(signum: int) -> str:
@@ -113,8 +113,8 @@ def _asked(evidence: Evidence) -> int | None:
     return int(signal.SIGINT) if code == 128 + signal.SIGINT else None
 
 
-def _with_error(reason: str, trace: str) -> str:
-    error = next((line for line in trace.split("\n")[1:] if not line.startswith((" ", "\t"))), "")
+def _with_error(reason: str, trace: str, error: str = "") -> str:
+    error = error or next((line for line in trace.split("\n")[1:] if not line.startswith((" ", "\t"))), "")
     return f"{reason}: {error}"[:REASON_CHARS] if error else reason
 
 
