@@ -34,10 +34,6 @@ class Points(NamedTuple):
         return Points(self.steps[start:stop], self.values[start:stop], self.times[start:stop])
 
 
-def empty() -> Points:
-    return Points(array("q"), array("d"), array("q"))
-
-
 def encode(points: Points) -> bytes:
     """The chunk's bytes; at most 24 bytes a point and a header of 40."""
     step_kind, step_base, step_stride, steps = _pack(points.steps)
