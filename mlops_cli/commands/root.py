@@ -96,7 +96,13 @@ def _one_line(message: str) -> str:
     if more:
         words = f"{first} Did you mean {more[-1]}"
     before, found, after = words.partition(" (Possible options: ")
-    return f"{before}. Did you mean {after.rstrip(')')}?" if found else words
+    if found:
+        words = f"{before}. Did you mean {after.rstrip(')')}?"
+    if not words.startswith("No such option"):
+        return words
+    import re
+
+    return re.sub(r"(?<!['\w-])(--?[\w-]+)", r"'\1'", words)
 
 
 def _guess_form(args: list[str], context: Context) -> None:
