@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from .git import ask
@@ -79,7 +80,9 @@ def _url(status: Status, remote: str) -> str:
             for short in shorts:
                 if short and url.startswith(short) and len(short) > len(best):
                     best, replacement = short, key[len("url.") : -len(".insteadof")]
-    return replacement + url[len(best) :] if best else url
+    url = replacement + url[len(best) :] if best else url
+    # A path may be relative to the top of the working tree, which means nothing elsewhere.
+    return url if not url or ":" in url else os.path.normpath(status.top / url)
 
 
 def _first(status: Status, key: str) -> str:

@@ -508,3 +508,11 @@ def test_a_submodule_that_the_configuration_hides_is_seen(make_repo: Repo, take:
     code = take(repo)
     assert not code.can_rebuild_from_diff and "Subproject" not in code.diff
     assert listing(rebuild(code, tmp_path / "again").path) == listing(repo)
+
+
+def test_a_relative_path_of_a_remote_is_written_out(make_repo: Repo, take: Take, tmp_path: Path) -> None:
+    repo = make_repo()
+    git(repo, "remote", "set-url", "origin", "../repo.git")
+    code = take(repo)
+    assert code.repository == str(tmp_path / "repo.git")
+    assert listing(rebuild(code, tmp_path / "again").path) == listing(repo)
