@@ -55,7 +55,8 @@ def clone(
     document = api.tasks.document(source)
     recorded = document.get("hyperparams") or {}
     changes = tuple(plan_changes(recorded, parse_overrides(overrides), allow_new=allow_new))
-    argv = tuple(rewrite_argv(read_argv(document), changes))
+    words = read_argv(document)
+    argv = tuple(rewrite_argv(words, changes)) if words else ()
     title = name or document.get("name") or "experiment"
     if is_dry_run:
         return Cloned("", source, title, changes, argv)
@@ -89,7 +90,8 @@ def read_argv(document: Json) -> list[str]:
 def _complete(api: Api, new: str, document: Json, changes: Sequence[Change], argv: Sequence[str]) -> None:
     fields: Json = {}
     entry_point = (document.get("script") or {}).get("entry_point")
-    if changes and entry_point:
+    # Other clients record the script alone and put parameters in when it starts.
+    if changes and entry_point and argv:
         fields["script"] = {"entry_point": rewrite_command(entry_point, changes)}
     runtime = {key: value for key, value in (document.get("runtime") or {}).items() if key in REMEMBERED}
     if argv:

@@ -102,7 +102,8 @@ TEXTS = (
     "status:failed", "status:completed,failed", "not status:failed", "status!=completed", "tag:red", "not tag:red",
     "tag:red,blue", "tag:-odd", "tag:red tag:blue", "name~RUN", "name:run1", "run", "id:0", "since:1d", "before:1d",
     "started>1h", "created>=today", "lr<0.5", "not lr<0.5", "val/acc>0.5", "type:training", "project:aaa",
-    "not tag:blue", "tag!=red,blue", "project:aaa/bbb", "user:nobody", "not project:aaa", "tag!=red", "lr:0.1", "parent:00", 'comment:""', "tag:''",
+    "not tag:blue",
+    "tag!=red,blue", "project:aaa/bbb", "user:nobody", "not project:aaa", "tag!=red", "lr:0.1", "parent:00", 'comment:""', "tag:''",
 )  # fmt: skip
 
 

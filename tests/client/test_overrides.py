@@ -197,6 +197,14 @@ def test_a_clone_is_a_draft_with_the_changes_everywhere(api: Api, make: Make) ->
     assert api.tasks.document(source)["hyperparams"]["Args"]["lr"]["value"] == "0.1"
 
 
+def test_a_command_that_was_not_recorded_is_not_invented(api: Api, make: Make) -> None:
+    source = make("from another client", lr="0.1", script={"entry_point": "train.py"})
+    made = clone(api, source, ["lr=0.5"])
+    draft = api.tasks.document(made.id)
+    assert made.argv == () and draft["script"]["entry_point"] == "train.py"
+    assert draft["hyperparams"]["Args"]["lr"]["value"] == "0.5" and not draft.get("runtime")
+
+
 def test_a_refused_or_dry_clone_makes_nothing(api: Api, make: Make) -> None:
     source = make("first", lr="0.1")
     with pytest.raises(NotFound):
