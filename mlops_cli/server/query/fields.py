@@ -66,12 +66,16 @@ class Collection(NamedTuple):
 
 
 class Target(NamedTuple):
-    """Where a path points: one value (`sql`), or the elements of a list (`sql` in each row of `each`)."""
+    """Where a path points: one value (`sql`), or the elements of a list (`sql` in each row of `each`).
+
+    `listed` is the column of a list of texts.
+    """
 
     sql: str
     kind: str = TEXT
     each: str = ""
     is_json: bool = False
+    listed: str = ""
 
     def some(self, condition: Callable[[str], str]) -> str:
         """That the value, or some element, fulfils the condition."""
@@ -120,7 +124,7 @@ class Scope:
             _, items, key = collection.arrays[path]
             return Target(f"json_extract(j.value, '$.{key}')", each=f"json_each({column}, '$.{items}') j")
         if known.kind == LIST:
-            return Target("j.value", each=f"json_each({column}) j")
+            return Target("j.value", each=f"json_each({column}) j", listed=column)
         if keys and known.kind == OBJECT:
             return Target(self._inside(column, keys), is_json=True)
         return Target(column, known.kind)

@@ -43,19 +43,23 @@ def find(store: Store, collection: Collection, body: Document, extra: Sequence[s
             where.append(f"t.seq <= {scope.bind(until)}")
         clause = f"WHERE {' AND '.join(where)}" if where else ""
         tail = f"{clause} {order_by} LIMIT {page.size} OFFSET {page.offset}"
-        documents = _read(store, connection, scope, projection, tail)
+        # First which rows, then what is in them: the sort carries no wide columns, and only the page is read whole.
+        rows = connection.execute(f"SELECT t.seq FROM {scope.source()} {tail}", scope.values)  # noqa: S608
+        documents = _read(store, connection, collection, projection, [row[0] for row in rows])
     return documents, page.next_id(until or 0, len(documents)) if page.is_scroll else ""
 
 
 def get(store: Store, collection: Collection, document_id: object, only_fields: Any = None) -> Document:
     """One document. Raises NotFound with the API's subcode for this noun."""
-    scope = Scope(collection)
-    tail = f"WHERE t.id = {scope.bind(checked_id(collection, document_id))}"
+    projection = project(collection, only_fields)
     with store.db.read() as connection:
-        found = _read(store, connection, scope, project(collection, only_fields), tail)
-    if not found:
-        raise unknown(collection, document_id)
-    return found[0]
+        row = connection.execute(
+            f"SELECT seq FROM {collection.table} WHERE id = ?",  # noqa: S608
+            (checked_id(collection, document_id),),
+        ).fetchone()
+        if row is None:
+            raise unknown(collection, document_id)
+        return _read(store, connection, collection, projection, [row[0]])[0]
 
 
 def stored(connection: Connection, collection: Collection, document_id: object, *names: str) -> Document:
@@ -173,26 +177,29 @@ def _entry(row: Sequence[Any]) -> Document:
 
 
 def _read(
-    store: Store, connection: Connection, scope: Scope, projection: Projection, tail: str
+    store: Store, connection: Connection, collection: Collection, projection: Projection, page: list[int]
 ) -> list[Document]:
-    collection = scope.collection
+    """These rows, in this order."""
     names = [name for name in projection.names if name in collection.fields]
-    scope.names.update(names)
-    columns = ", ".join(collection.column(name) for name in names)
+    columns = ", ".join(["t.seq", *(collection.column(name) for name in names)])
     cursor = connection.cursor()
     cursor.row_factory = None
-    rows = cursor.execute(f"SELECT {columns} FROM {scope.source()} {tail}", scope.values)  # noqa: S608
+    rows = cursor.execute(
+        f"SELECT {columns} FROM {collection.source(set(names))}"  # noqa: S608
+        " WHERE t.seq IN (SELECT value FROM json_each(?))",
+        (json.dumps(page),),
+    )
     fields = [collection.fields[name] for name in names]
-    documents: list[Document] = []
-    for row in rows:
-        document: Document = {}
+    by_seq: dict[int, Document] = {}
+    for seq, *row in rows:
+        document: Document = by_seq.setdefault(seq, {})
         for field, value in zip(fields, row, strict=True):
             if value is None:
                 if field.empty is None:
                     continue
                 value = field.empty
             document[field.name] = value if field.kind == TEXT else _decoded(field.kind, value)
-        documents.append(document)
+    documents = [by_seq[seq] for seq in page]
     if "last_metrics" in projection.names:
         _add_metrics(connection, documents, projection)
     for document in documents:
