@@ -99,11 +99,11 @@ def test_a_mistyped_parameter_is_pointed_at_and_an_unknown_one_is_noted(api: Api
 
 
 TEXTS = (
-    "status:failed", "status:completed,failed", "not status:failed", "status!=completed", "tag:red", "not tag:red",
-    "tag:red,blue", "tag:-odd", "tag:red tag:blue", "name~RUN", "name:run1", "run", "id:0", "since:1d", "before:1d",
-    "started>1h", "created>=today", "lr<0.5", "not lr<0.5", "val/acc>0.5", "type:training", "project:aaa",
-    "not tag:blue",
-    "tag!=red,blue", "project:aaa/bbb", "user:nobody", "not project:aaa", "tag!=red", "lr:0.1", "parent:00", 'comment:""', "tag:''",
+    "status:failed", "status:completed,failed", "not status:failed", "status!=completed", "tag:red",
+    "not tag:red", "tag:red,blue", "tag:-odd", "tag:red tag:blue", "name~RUN", "name:run1", "run", "id:0",
+    "since:1d", "before:1d", "started>1h", "created>=today", "lr<0.5", "not lr<0.5", "val/acc>0.5",
+    "type:training", "project:aaa", "not tag:blue", "tag!=red,blue", "project:aaa/bbb", "user:nobody",
+    "not project:aaa", "tag!=red", "lr:0.1", "parent:00", 'comment:""', "tag:''",
 )  # fmt: skip
 
 
