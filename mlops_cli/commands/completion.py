@@ -203,6 +203,7 @@ _mlops() {
         COMPREPLY=( "${COMPREPLY[@]#@}" )
     fi
     [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == *: ]] && compopt -o nospace
+    return 0
 }
 complete -F _mlops mlops
 """
