@@ -71,11 +71,16 @@ def capture_folder(
     files = list(_files(path, limits, exclude, left_out))
     if [path] == files and diff:
         return code
-    artifact = _tar(path.parent, files, staging / TAR_NAME, policy, known, altered)
+    artifacts: tuple[CodeArtifact, ...] = ()
+    try:
+        artifacts = (_tar(path.parent, files, staging / TAR_NAME, policy, known, altered),)
+    except OSError as exc:
+        (staging / TAR_NAME).unlink(missing_ok=True)
+        left_out.append(LeftOut(str(path.parent), f"could not be packed: {exc.strerror}"))
     return Code(
         entry_point=path.name,
         diff=diff,
-        artifacts=(artifact,),
+        artifacts=artifacts,
         altered=tuple(dict.fromkeys(altered)),
         left_out=tuple(left_out),
         can_rebuild_from_diff=False,
@@ -110,7 +115,10 @@ def _walk(folder: Path, exclude: frozenset[Path]) -> Iterator[tuple[Path, int]]:
         for name in sorted(names):
             path = Path(here, name)
             if (path.suffix.lower() in _CODE or name in _CODE_NAMES) and path not in exclude:
-                info = path.lstat()
+                try:
+                    info = path.lstat()
+                except OSError:
+                    continue  # gone since the folder was listed
                 if stat.S_ISREG(info.st_mode):
                     yield path, info.st_size
 

@@ -208,8 +208,8 @@ def run(
 
 
 def ask(*args: str, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str:
-    """The one line that `git args` answers, or nothing when it refuses."""
+    """The one line that `git args` answers, or nothing when it refuses or takes too long."""
     try:
         return run(*args, cwd=cwd, env=env).decode("utf-8", "surrogateescape").strip()
-    except GitError:
+    except (GitError, TimedOut):
         return ""

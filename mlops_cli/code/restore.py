@@ -302,6 +302,10 @@ def _leaves(root: bytes, path: bytes, target: bytes) -> bool:
 def _as_worktree(tree: Path, dest: Path, repository: Path, commit: str) -> None:
     """A detached worktree whose files are ours: what differs from the commit shows as changes."""
     git.run("worktree", "add", "--detach", "--no-checkout", "--", str(dest), commit, cwd=repository)
-    for path in tree.iterdir():
-        path.rename(dest / path.name)
-    git.run("reset", "-q", cwd=dest)
+    try:
+        for path in tree.iterdir():
+            path.rename(dest / path.name)
+        git.run("reset", "-q", cwd=dest)
+    except (MlopsError, OSError):
+        git.ask("worktree", "remove", "--force", "--", str(dest), cwd=repository)
+        raise

@@ -516,3 +516,19 @@ def test_a_relative_path_of_a_remote_is_written_out(make_repo: Repo, take: Take,
     code = take(repo)
     assert code.repository == str(tmp_path / "repo.git")
     assert listing(rebuild(code, tmp_path / "again").path) == listing(repo)
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_full_disk_leaves_out_what_does_not_fit_and_says_so(make_repo: Repo, tmp_path: Path, inside: bool) -> None:
+    """The staging folder cannot be written: the same errors as those of a full disk, for root as well."""
+    from mlops_cli.code.capture import capture
+
+    repo = make_repo()
+    (repo / "latin.py").write_bytes(b"# caf\xe9\n")
+    if not inside:
+        (repo / ".git").rename(tmp_path / "gone")
+    staging = Path("/proc/self/fdinfo")
+    code = capture(start(repo).wait(), cwd=repo, script=Path("train.py"), staging=staging)
+    assert code.left_out and not code.artifacts and not code.can_rebuild_from_diff
+    assert bool(code.commit) == inside
+    assert code.entry_point == "train.py"
