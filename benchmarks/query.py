@@ -50,9 +50,8 @@ def main(count: int) -> None:
         store = open_store(folder / "store.db", folder / "files")
         begin = time.perf_counter()
         fill(store, count)
-        print(
-            f"{count} tasks made in {time.perf_counter() - begin:.1f} s, {(folder / 'store.db').stat().st_size >> 20} MiB\n"
-        )
+        size = (folder / "store.db").stat().st_size >> 20
+        print(f"{count} tasks made in {time.perf_counter() - begin:.1f} s, {size} MiB\n")
         for title, query in QUESTIONS.items():
             show(title, lambda query=query: dispatch(store, "tasks.get_all", {"page_size": 20, **query}))
         store.close()
