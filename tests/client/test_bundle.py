@@ -157,6 +157,7 @@ def test_an_export_appears_whole_or_not_at_all(api: Api, rich: str, tmp_path: Pa
 
 
 Members = dict[str, bytes]
+HUGE = b'{"iter": [1], "value": [1' + b"0" * 400 + b'], "timestamp": [1], "raw": 7, "task": 3, "type": []}\n'
 
 
 def _rebuild(path: Path, change: Callable[[Members], None], *, keep_manifest: bool = False) -> Path:
@@ -352,7 +353,7 @@ def test_a_document_that_cannot_be_leaves_nothing_behind(
 
 @pytest.mark.parametrize("member", ["scalars.jsonl", "events.jsonl", "console.jsonl", "models.json"])
 @pytest.mark.parametrize(
-    "content", [b"[1]\n", b"{", b'{"iter": [1], "value": [], "timestamp": []}\n', b'{"raw": "?"}\n']
+    "content", [b"[1]\n", b"{", b'{"iter": [1], "value": [], "timestamp": []}\n', b'{"raw": "?"}\n', HUGE]
 )
 def test_events_that_cannot_be_leave_nothing_behind(
     api: Api, other: Api, rich: str, tmp_path: Path, member: str, content: bytes

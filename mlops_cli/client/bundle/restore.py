@@ -21,6 +21,7 @@ from ...errors import Conflict, InvalidInput, MlopsError
 from ...schemas.status import IN_PROGRESS, QUEUED, STOPPED
 from ...schemas.tasks import Task
 from ..api import Api, Json
+from ..files import explain
 from .layout import LINK, Limits, file_member, task_member
 from .reading import Bundle, open_bundle
 
@@ -56,8 +57,10 @@ def import_tasks(api: Api, path: Path, *, new_ids: bool = False, limits: Limits 
         try:
             importing = _Importing(api, bundle, folder, ids, is_new=new_ids)
             return [importing.task(entry, documents[entry["id"]]) for entry in _parents_first(bundle.tasks, documents)]
-        except (msgspec.ValidationError, KeyError, TypeError, ValueError) as exc:
+        except (msgspec.ValidationError, LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as exc:
             raise InvalidInput(f"this bundle is refused: {exc}", hint="export it again where it came from") from exc
+        except OSError as exc:
+            raise explain(exc, path, folder) from exc
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
