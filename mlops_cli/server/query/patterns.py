@@ -1,8 +1,8 @@
 """Regular expressions of queries, with a guard, and the Python functions that our SQL calls.
 
 A pattern is Python's, searched, case-sensitive. Python cannot interrupt a match, so what may take exponential time is
-refused before it runs: patterns over 4096 characters, an open repeat (`+`, `*`, `{1,50}`) inside another, more than 6
-of them; and only the first 20,000 characters of a text are searched. What remains is polynomial.
+refused before it runs: over 4096 characters, a choice or a repeat inside an open repeat (`+`, `*`, `{1,50}`), more than 6
+open repeats; and only the first 20,000 characters of a text are searched. What remains is polynomial.
 """
 
 from __future__ import annotations
@@ -90,12 +90,13 @@ def _parsed(pattern: str) -> Any:
 
 
 def _check(tree: Any, *, inside: bool) -> int:
-    """Counts open repeats; raises when one lies in another, as in `(a+)+`."""
+    """Counts open repeats; raises when one repeats what may match in several ways, as in `(a+)+` or `(a|aa)*`."""
     count = 0
     for operator, argument in tree:
-        is_open = str(operator) in ("MAX_REPEAT", "MIN_REPEAT") and _is_open(argument[0], argument[1])
-        if is_open and inside:
-            raise re.error("a repeat inside an unbounded repeat may take for ever")
+        is_repeat = str(operator) in ("MAX_REPEAT", "MIN_REPEAT")
+        is_open = is_repeat and _is_open(argument[0], argument[1])
+        if inside and (str(operator) == "BRANCH" or (is_repeat and argument[0] != argument[1])):
+            raise re.error("a choice or a repeat inside an open repeat may take for ever")
         count += is_open + sum(_check(part, inside=inside or is_open) for part in _subpatterns(argument))
     return count
 
