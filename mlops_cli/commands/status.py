@@ -64,10 +64,10 @@ def describe(context: Context) -> dict[str, Any]:
 
 
 def _describe_run(folder: RunFolder) -> dict[str, Any]:
-    spec, state = folder.read_json("spec.json") or {}, folder.read_json("state.json") or {}
+    spec, recording = folder.read_json("spec.json") or {}, folder.read_json("recording.json") or {}
     return {
         "run": folder.run_id,
-        "task": state.get("task") or None,
+        "task": recording.get("task") or None,
         "name": spec.get("name") or " ".join(spec.get("argv") or ()),
         "started_at": spec.get("started_at"),
         "held": folder.is_locked(),

@@ -15,6 +15,7 @@ from .tasks import status_word
 PATCH_LINES = 60
 """How much of a patch the whole comparison shows; the section alone shows all."""
 
+_TIME = len("2026-11-22T00:00:00.000000+00:00")
 _DIGEST = len("sha256:") + 64
 _STYLES = {BETTER: "32", WORSE: "31"}
 
@@ -120,6 +121,8 @@ def _shown(value: str | None) -> str:
         return "(none)"
     if value.startswith("sha256:") and len(value) == _DIGEST:
         return value[:19]
+    if len(value) == _TIME and value[10] == "T" and values.parse_time(value):
+        return values.local_time(value)
     return value if value else '""'
 
 

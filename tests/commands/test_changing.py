@@ -148,3 +148,27 @@ def test_the_overview_says_where_it_is_and_what_to_type(cli: Any, make: Any) -> 
 def test_status_needs_no_store(cli: Any, home: Path) -> None:
     assert cli("status", "--json").json["unsent"] == []
     assert not (home / "store.db").exists()
+
+
+def test_status_and_the_overview_name_what_runs(mlops: Any, tmp_path: Path) -> None:
+    import json
+    import subprocess
+    import sys
+    import time
+
+    argv = [sys.executable, "-m", "mlops_cli", "run", sys.executable, "-c", "import time; time.sleep(60)"]
+    process = subprocess.Popen(argv, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(100):
+            running = json.loads(mlops("status", "--json").stdout)["running"]
+            if running and running[0]["task"]:
+                break
+            time.sleep(0.1)
+        task = running[0]["task"]
+        assert json.loads(mlops("ls", "--json", "-c", "id,status").stdout) == [{"id": task, "status": "in_progress"}]
+        assert json.loads(mlops("--json").stdout)["next"][0] == f"mlops logs {task[:8]} -f"
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+    assert json.loads(mlops("status", "--json").stdout)["running"] == []
+    assert json.loads(mlops("ls", "--json", "-c", "status").stdout) == [{"status": "stopped"}]
