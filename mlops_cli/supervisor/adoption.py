@@ -43,8 +43,10 @@ def stand_by(folder: RunFolder, connect: Callable[[], Api]) -> bool:
         if not folder.is_live:
             return True
         asked = spec.from_json(folder.read_json("spec.json"))
-        recording = Recording(folder, asked, connect, is_fresh=folder.read_json(phases.FILE) is None)
-        recorder = Recorder(recording, prepare=late_snapshot(folder, asked))
+        is_fresh = folder.read_json(phases.FILE) is None
+        recorder = Recorder(
+            lambda: Recording(folder, asked, connect, is_fresh=is_fresh), prepare=late_snapshot(folder, asked)
+        )
         recorder.start()
         _watch(folder)
         verdict = deserved(folder, asked)

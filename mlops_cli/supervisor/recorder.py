@@ -10,12 +10,14 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..errors import InvalidInput, MlopsError
+from ..errors import InvalidInput, MlopsError, NotFound
 from . import phases, report
-from .recording import Recording, is_task_gone
 from .verdict import Verdict
+
+if TYPE_CHECKING:
+    from .recording import Recording
 
 PERIOD_S = 1.0
 MAX_PERIOD_S = 10.0
@@ -23,15 +25,19 @@ MAX_PERIOD_S = 10.0
 
 
 class Recorder(threading.Thread):
-    """`finish` ends it. `trouble` says why something is not sent, `notices` what the person should hear."""
+    """`finish` ends it. `trouble` says why something is not sent, `notices` what the person should hear.
 
-    def __init__(self, recording: Recording, prepare: Callable[[], None] | None = None) -> None:
+    `make` is called in the thread: what a record needs takes longer to import than the child's start may wait.
+    """
+
+    def __init__(self, make: Callable[[], Recording], prepare: Callable[[], None] | None = None) -> None:
         super().__init__(name="mlops-recorder", daemon=True)
-        self.recording = recording
         self.trouble = ""
         self.notices: list[str] = []
         self.is_sent = False
         self.metrics: list[dict[str, Any]] = []
+        self._make = make
+        self._recording: Recording | None = None
         self._prepare = prepare
         self._wake = threading.Event()
         self._is_hopeless = False
@@ -56,7 +62,7 @@ class Recorder(threading.Thread):
             self._turn()
             self._close(verdict)
         finally:
-            self.recording.close()
+            self._let_go()
 
     def run(self) -> None:
         try:
@@ -65,12 +71,29 @@ class Recorder(threading.Thread):
                 self._wake.wait(self._period_s)
             self._close(self._verdict)
         finally:
-            self.recording.close()
+            self._let_go()
+
+    @property
+    def task(self) -> str:
+        """The id of the task, empty when none could be made."""
+        return self._recording.task if self._recording is not None else ""
+
+    def _begin(self) -> None:
+        self._recording = self._make()
+
+    def _let_go(self) -> None:
+        if self._recording is not None:
+            self._recording.close()
 
     def _turn(self, *, is_last: bool = False, deadline: float | None = None) -> bool:
         """Everything that can be done now; whether nothing is left to send."""
-        recording = self.recording
         self.trouble, self._is_hopeless = "", False
+        if self._recording is None and not self._attempt(self._begin):
+            return False
+        recording = self._recording
+        assert recording is not None
+        if is_last:
+            recording.progress.reach(phases.ENDING)
         is_open = self._attempt(recording.open)
         if self._prepare is not None:
             prepare, self._prepare = self._prepare, None
@@ -93,13 +116,10 @@ class Recorder(threading.Thread):
     def _close(self, verdict: Verdict) -> None:
         """Drain, files, terminal status: in this order, again and again until the bound."""
         deadline = time.monotonic() + self._drain_s
-        self._attempt(lambda: self.recording.progress.reach(phases.ENDING))
         pause = 0.05
         while True:
-            if self._turn(is_last=True, deadline=deadline) and self._attempt(self._end, verdict):
-                self.is_sent = True
-                return
-            if self.recording.is_gone:
+            is_drained = self._turn(is_last=True, deadline=deadline)
+            if (is_drained and self._attempt(self._end, verdict)) or self._is_gone:
                 self.is_sent = True
                 return
             # A request that is wrong does not become right by waiting.
@@ -109,19 +129,25 @@ class Recorder(threading.Thread):
             pause = min(pause * 2, 2.0)
 
     def _end(self, verdict: Verdict) -> None:
-        self.recording.hand_over()
-        self.metrics = report.last_metrics(self.recording)
-        self.recording.end(verdict)
+        recording = self._recording
+        assert recording is not None
+        recording.hand_over()
+        self.metrics = report.last_metrics(recording)
+        recording.end(verdict)
+
+    @property
+    def _is_gone(self) -> bool:
+        return self._recording is not None and self._recording.is_gone
 
     def _attempt(self, step: Callable[..., object], *args: object) -> bool:
         """Run one step; what goes wrong is kept as trouble, told once, and tried again later."""
-        if self.recording.is_gone:
+        if self._is_gone:
             return False
         try:
             step(*args)
         except MlopsError as exc:
-            if is_task_gone(exc):
-                self.recording.abandon()
+            if self._recording is not None and _is_task_gone(exc):
+                self._recording.abandon()
                 self._notice("the experiment was removed while it ran: nothing more is recorded")
                 return False
             self.trouble = exc.message
@@ -139,3 +165,8 @@ class Recorder(threading.Thread):
         if text not in self._told:
             self._told.add(text)
             self.notices.append(text)
+
+
+def _is_task_gone(error: MlopsError) -> bool:
+    """Whether the store says that the task does not exist: a person removed it while it ran."""
+    return isinstance(error, NotFound) and error.subcode in (100, 101)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import secrets
-from ..errors import Conflict, InvalidInput, MlopsError, NotFound
+from ..errors import Conflict, InvalidInput
 from ..hook.records import Writer
 from ..spool.folder import RunFolder
 from ..spool.shipper import Shipper
@@ -250,11 +250,6 @@ class Recording:
         if self.spec.secrets == "keep":
             return text
         return secrets.scrub_text(text, known=self._known, place="run").value
-
-
-def is_task_gone(error: MlopsError) -> bool:
-    """Whether the store says that the task does not exist: a person removed it while it ran."""
-    return isinstance(error, NotFound) and error.subcode in (100, 101)
 
 
 def _read_notes(path: Path) -> list[dict[str, Any]]:

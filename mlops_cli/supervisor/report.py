@@ -76,11 +76,11 @@ def last_metrics(recording: Recording) -> list[dict[str, Any]]:
     return sorted(own, key=lambda item: (str(item.get("metric")), str(item.get("variant"))))
 
 
-def record(recording: Recording, spec: RunSpec, verdict: Verdict, ending: Ending, recorder: Recorder) -> dict[str, Any]:
+def record(run_id: str, spec: RunSpec, verdict: Verdict, ending: Ending, recorder: Recorder) -> dict[str, Any]:
     """The machine's version of the last line; keys are only ever added."""
     return {
-        "id": recording.task or None,
-        "run": recording.folder.run_id,
+        "id": recorder.task or None,
+        "run": run_id,
         "name": spec.task_name,
         "project": spec.task_project,
         "status": verdict.status,

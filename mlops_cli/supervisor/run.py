@@ -13,13 +13,14 @@ from ..config.paths import Paths
 from ..errors import RunFailed
 from ..spool.folder import Lock, RunFolder
 from . import evidence, launch, phases, report, waiter, wiring
+from .recorder import Recorder
 from .spec import RunSpec
 from .verdict import Verdict, judge
 from .watch import Ending, Watch
 
 if TYPE_CHECKING:
     from ..client.api import Api
-    from .recorder import Recorder
+    from .recording import Recording
 
 __all__ = ["RunSpec", "run"]
 
@@ -36,15 +37,10 @@ def run(spec: RunSpec, *, paths: Paths, connect: Callable[[], Api]) -> int:
         try:
             progress = phases.Progress(folder)
             looking = git.start(Path(spec.cwd))
-            # While git looks: what the record needs is imported now, not after the child started.
-            from .recorder import Recorder  # noqa: PLC0415
-            from .recording import Recording  # noqa: PLC0415
-            from .snapshots import take  # noqa: PLC0415
-
             status = looking.wait()
             progress.reach(phases.STATUS)
             if spec.secrets == "refuse":
-                take(folder, spec, status, environ=os.environ, patience_s=0)
+                _take_snapshot(folder, spec, status, patience_s=0)
             oom_before = evidence.oom_kills()
             wires = wiring.plan(folder.console)
             env = launch.environment(spec, run_id=folder.run_id, folder=folder.path)
@@ -56,8 +52,9 @@ def run(spec: RunSpec, *, paths: Paths, connect: Callable[[], Api]) -> int:
             _discard(folder)
             raise
         progress.reach(phases.STARTED)
-        recording = Recording(folder, spec, connect, is_fresh=True)
-        recorder = Recorder(recording, prepare=lambda: take(folder, spec, status, environ=os.environ))
+        recorder = Recorder(
+            lambda: _make_recording(folder, spec, connect), prepare=lambda: _take_snapshot(folder, spec, status)
+        )
         recorder.start()
 
         ending = Watch(started, wires, folder.read_json).run()
@@ -65,7 +62,7 @@ def run(spec: RunSpec, *, paths: Paths, connect: Callable[[], Api]) -> int:
         _note_end(folder, verdict)
         with contextlib.suppress(KeyboardInterrupt):  # the person does not want to wait for the store: `sync` sends it
             recorder.finish(verdict, spec.drain_s)
-        _tell(spec, recorder, ending, verdict)
+        _tell(folder, spec, recorder, ending, verdict)
         return report.exit_code(ending)
 
 
@@ -82,6 +79,20 @@ def _make_folder(spec: RunSpec, paths: Paths) -> tuple[RunFolder, Lock]:
     if lock is None:
         raise RunFailed("another process took this run's folder", hint="try again")
     return folder, lock
+
+
+def _make_recording(folder: RunFolder, spec: RunSpec, connect: Callable[[], Api]) -> Recording:
+    from .recording import Recording  # noqa: PLC0415 - beside the child, which must not wait for it
+
+    return Recording(folder, spec, connect, is_fresh=True)
+
+
+def _take_snapshot(
+    folder: RunFolder, spec: RunSpec, status: git.Status | None, patience_s: float | None = None
+) -> None:
+    from .snapshots import take  # noqa: PLC0415 - as above
+
+    take(folder, spec, status, environ=os.environ, patience_s=patience_s)
 
 
 def _refuse(spec: RunSpec, error: int) -> NoReturn:
@@ -104,14 +115,13 @@ def _note_end(folder: RunFolder, verdict: Verdict) -> None:
         folder.write_json("end.json", {"status": verdict.status, "reason": verdict.reason, "message": verdict.message})
 
 
-def _tell(spec: RunSpec, recorder: Recorder, ending: Ending, verdict: Verdict) -> None:
-    recording = recorder.recording
+def _tell(folder: RunFolder, spec: RunSpec, recorder: Recorder, ending: Ending, verdict: Verdict) -> None:
     if not spec.quiet:
         for notice in recorder.notices:
             report.say(f"mlops: {notice}")
-        if recorder.is_sent and recording.task:
-            report.say(report.last_line(recording.task, verdict, report.elapsed(spec), recorder.metrics))
+        if recorder.is_sent and recorder.task:
+            report.say(report.last_line(recorder.task, verdict, report.elapsed(spec), recorder.metrics))
         elif not recorder.is_sent:
-            report.say(report.unsent_line(recording.folder.run_id, verdict, recorder.trouble))
+            report.say(report.unsent_line(folder.run_id, verdict, recorder.trouble))
     if spec.json_file:
-        report.write_record(spec.json_file, report.record(recording, spec, verdict, ending, recorder))
+        report.write_record(spec.json_file, report.record(folder.run_id, spec, verdict, ending, recorder))

@@ -71,7 +71,7 @@ def close(folder: RunFolder, connect: Callable[[], Api]) -> str:
             return ""
         asked = from_json(folder.read_json("spec.json"))
         try:
-            recorder = Recorder(Recording(folder, asked, connect), prepare=late_snapshot(folder, asked))
+            recorder = Recorder(lambda: Recording(folder, asked, connect), prepare=late_snapshot(folder, asked))
             recorder.close_now(deserved(folder, asked), asked.drain_s)
         except (MlopsError, OSError) as exc:
             return str(exc)
