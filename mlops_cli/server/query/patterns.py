@@ -1,8 +1,8 @@
 """Regular expressions of queries, with a guard, and the Python functions that our SQL calls.
 
 A pattern is Python's, searched, case-sensitive. Python cannot interrupt a match, so what may take exponential time is
-refused before it runs: over 4096 characters, a choice or a repeat inside an open repeat (`+`, `*`, `{1,50}`), more than 6
-open repeats; and only the first 20,000 characters of a text are searched. What remains is polynomial.
+refused before it runs: over 4096 characters, a choice or a repeat inside an open repeat (`+`, `*`, `{1,50}`), more than
+6 open repeats; and only the first 20,000 characters of a text are searched. What remains is polynomial.
 """
 
 from __future__ import annotations
