@@ -276,15 +276,17 @@ class Writer:
             self._first(values, step, now)
             return
         for name, value in items:
+            heads = stream.heads
             try:
-                body = _scalar_body(stream.heads[name], step, value, now)
+                body = _scalar_body(heads[name], step, value, now)
             except Exception:
                 self._slow(name, step, value, now)
                 continue
             crc = _crc(body, SEED)
             pos = stream.pos
-            if pos < stream.end:
-                # No call between the two: a signal handler that logs, or raises, runs before or after them.
+            if pos < stream.end and stream.heads is heads:
+                # No call between the two: a signal handler that logs (and may begin a segment, with other numbers of
+                # series), or raises, runs before or after them.
                 stream.pos = pos + SLOT
                 _scalar_commit(stream.buffer, pos, body, crc)
             else:
