@@ -221,3 +221,33 @@ def test_a_patch_is_counted_file_by_file() -> None:
     patch = "diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1,2 @@\n-a\n+b\n+++c\n"
     patch += "diff --git a/y z b/y z\nnew file mode 100644\n"
     assert patches.statistics(patch) == [("x", 2, 1), ("y z", 0, 0)]
+
+
+def test_only_what_is_longer_than_a_terminal_is_paged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINES", "5")
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("MLOPS_PAGER", f"tee {tmp_path}/paged")
+    long, short = ["line"] * 5, ["line"] * 3
+    for lines, wants, tty, is_paged in [
+        (long, True, True, True),
+        (short, True, True, False),
+        (long, False, True, False),
+    ]:
+        (tmp_path / "paged").unlink(missing_ok=True)
+        output = Output(Tty() if tty else io.StringIO(), io.StringIO())
+        output.pager = wants
+        output.lines(lines)
+        assert (tmp_path / "paged").exists() is is_paged
+        assert (output.stdout.getvalue() == "") is is_paged  # type: ignore[attr-defined]
+    output = Output(io.StringIO(), io.StringIO())
+    output.lines(long)
+    assert output.stdout.getvalue() == "line\n" * 5  # type: ignore[attr-defined]
+
+
+def test_a_missing_pager_is_no_reason_to_lose_the_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINES", "2")
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("PAGER", "no-such-pager --x")
+    output = Output(Tty(), io.StringIO())
+    output.lines(["a", "b", "c"])
+    assert output.stdout.getvalue() == "a\nb\nc\n"  # type: ignore[attr-defined]
