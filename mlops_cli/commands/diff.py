@@ -87,7 +87,8 @@ def _show(context: Context, comparison: Any, *, whole: bool) -> None:
         output.document(diffs.to_document(comparison))
     elif output.kind == "md":
         output.write(diffs.markdown(comparison))
-    elif output.for_people:
+    elif output.for_people or not output.form:
+        # A report like `git diff`: in a pipe the same words, nothing cut; `-o tsv` and `-o csv` give rows.
         page = Page(width=output.width, color=output.colored)
         diffs.write(comparison, page, whole=whole)
         output.lines(page.lines)

@@ -160,7 +160,10 @@ def test_diff_shows_only_what_differs_and_its_verdict(cli: Any, make: Any) -> No
     assert "bs" not in text
     assert cli("diff", first, second, "--json").json["same"] is False
     assert "| Args/lr | 0.1 | 0.01 |" in cli("diff", first, second, "-o", "md").out
-    assert ["parameters", "Args/lr", "0.1", "0.01"] in [line.split("\t") for line in cli("diff", first, second).lines]
+    assert ["parameters", "Args/lr", "0.1", "0.01"] in [
+        line.split("\t") for line in cli("diff", first, second, "-o", "tsv").lines
+    ]
+    assert "0.1  →  0.01" in cli("diff", first, second).out
 
 
 def test_diff_of_three_has_a_column_each(cli: Any, make: Any) -> None:
