@@ -122,7 +122,8 @@ def test_patterns_are_searched_and_case_sensitive(call, store, pattern, expected
 
 
 @pytest.mark.parametrize(
-    "pattern", ["(a+)+$", "(.*,)*x", "(a|b*)*c", "(a|aa)+$", "(a?a?)*b", "a+" + "b" * 5000, "(?:a{1,50}){1,50}b", ".*" * 7]
+    "pattern",
+    ["(a+)+$", "(.*,)*x", "(a|b*)*c", "(a|aa)+$", "(a?a?)*b", "a+" + "b" * 5000, "(?:a{1,50}){1,50}b", ".*" * 7],
 )
 def test_patterns_that_may_take_for_ever_are_refused_before_they_run(call, store, pattern):
     make_task(store, "a" * 40)

@@ -79,9 +79,7 @@ def _check_empty(project_id: str, counts: Document) -> None:
             )
 
 
-def _delete_tasks(
-    store: Store, connection: Connection, project_ids: list[str], caller: Caller, urls: Urls
-) -> int:
+def _delete_tasks(store: Store, connection: Connection, project_ids: list[str], caller: Caller, urls: Urls) -> int:
     rows = connection.execute(
         "SELECT id FROM tasks WHERE project IN (SELECT value FROM json_each(?))", (json.dumps(project_ids),)
     ).fetchall()

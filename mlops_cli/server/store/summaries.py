@@ -85,9 +85,7 @@ def _updated(row: Row, batch: Summary, came: int) -> dict[str, Any]:
     }
 
 
-def find(
-    connection: Connection, task: str, wanted: Mapping[str, frozenset[str] | None] | None = None
-) -> list[Series]:
+def find(connection: Connection, task: str, wanted: Mapping[str, frozenset[str] | None] | None = None) -> list[Series]:
     """The series of a task, sorted by metric and variant. `wanted` names metrics, each with variants or None: all."""
     rows = connection.execute(
         "SELECT id, task, metric, variant, x_axis_label, coalesce(worker, '') FROM series WHERE task = ?"
