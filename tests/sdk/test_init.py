@@ -317,6 +317,27 @@ def test_what_is_printed_goes_on_as_before(desk: Desk) -> None:
     assert "after" not in console
 
 
+def test_a_notebook_is_heard_in_every_cell(desk: Desk) -> None:
+    pytest.importorskip("IPython")
+    done = desk.run(
+        """
+        from IPython.core.interactiveshell import InteractiveShell
+        shell = InteractiveShell.instance()
+        for cell in (
+            "run = mlops_cli.init(); print('first')", "print('second')", "1/0", "print('third')", "run.finish()",
+        ):
+            shell.run_cell("import mlops_cli; " + cell)
+        shell.run_cell("print('after')")
+        """
+    )
+    assert done.stdout.splitlines()[0] == "first"
+    [task] = desk.tasks()
+    console = desk.console(task["id"])
+    assert [word for word in ("first", "second", "third", "after") if word in console] == ["first", "second", "third"]
+    assert console.count("second") == 1
+    assert task["status"] == "completed"
+
+
 def test_finishing_is_quick_when_all_is_well_and_bounded_when_the_store_is_locked(desk: Desk) -> None:
     code = """
         import sqlite3, sys, time
