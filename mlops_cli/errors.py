@@ -5,6 +5,7 @@
       NotFound                3   no such thing
         Ambiguous             3   several such things
       Denied                  4   not allowed
+        Unauthorized          4   ... because nobody knows who asks
       Conflict                5   the thing is in a state that forbids this
       Unreachable             6   a server, or the store, cannot be reached
         Busy                  6   ... because somebody else holds it
@@ -67,6 +68,13 @@ class Denied(MlopsError):
     http_status = 403
     exit_code = 4
     default_subcode = 20
+
+
+class Unauthorized(Denied):
+    """Subcodes: 20 no credentials, 21 malformed, 22 wrong key or secret, 30 invalid or expired token."""
+
+    code = "unauthorized"
+    http_status = 401
 
 
 class Conflict(MlopsError):

@@ -49,7 +49,11 @@ DOORS: dict[str, tuple[str, ...]] = {
     "plotext": ("render/plots.py",),
     "matplotlib": ("render/",),
     "uvicorn": ("server/http/",),
-    "starlette": ("server/http/",),
+    "uvloop": ("server/http/",),
+    "httptools": ("server/http/",),
+    "python_multipart": ("server/http/",),
+    "zstandard": ("server/http/",),
+    "jwt": ("server/auth/",),
     "psycopg": ("server/db/",),
 }
 NEVER = {"click": "Typer carries its own from 0.26 on", "pydantic": "msgspec is what we validate with"}

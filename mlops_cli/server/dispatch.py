@@ -170,7 +170,27 @@ ENDPOINTS: dict[str, Endpoint] = {
         download_task_log="DownloadLog",
         clear_task_log="ClearLog",
     ),
-    **_table("users", "users", get_current_user=None, get_all=None, get_by_id=None),
+    **_table(
+        "users",
+        "users",
+        get_current_user=None,
+        get_all=None,
+        get_by_id=None,
+        create="UserCreate",
+        update="UserUpdate",
+        delete="UserDelete",
+    ),
+    **_table(
+        "auth",
+        "auth",
+        login="Login",
+        logout=None,
+        validate_token="ValidateToken",  # noqa: S106 - the name of a struct
+        create_credentials="CreateCredentials",
+        get_credentials="GetCredentials",
+        edit_credentials="EditCredentials",
+        revoke_credentials="RevokeCredentials",
+    ),
     **_table("server", "server", info=None),
     **_table("debug", "server", ping=None),
 }

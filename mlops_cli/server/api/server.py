@@ -5,12 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..store.store import Caller, Store
-
-API_VERSION = "2.34"
-"""The newest version of the API whose shapes we answer."""
-
-SERVER_VERSION = "2.3.0"
-"""The open server's release that answers like us: clients decide by it what they may send."""
+from ..version import API_VERSION, SERVER_VERSION
 
 Body = dict[str, Any]
 

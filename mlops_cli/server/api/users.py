@@ -21,3 +21,15 @@ def get_all(store: Store, body: Body, caller: Caller) -> Body:
 
 def get_by_id(store: Store, body: Body, caller: Caller) -> Body:
     return {"user": users.get_user(store, body.get("user"), caller, body.get("only_fields"))}
+
+
+def create(store: Store, body: Body, caller: Caller) -> Body:
+    return {"id": users.create(store, body["name"], body.get("role", "user"), caller)}
+
+
+def update(store: Store, body: Body, caller: Caller) -> Body:
+    return {"updated": users.update(store, body["user"], body), "fields": {}}
+
+
+def delete(store: Store, body: Body, caller: Caller) -> Body:
+    return {"deleted": users.delete(store, body["user"])}

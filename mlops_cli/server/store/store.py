@@ -17,13 +17,19 @@ from ..query.patterns import FUNCTIONS
 
 
 class Caller(NamedTuple):
-    """Who calls. `worker` is the machine's name where the caller gave one."""
+    """Who calls. `worker` is the machine's name where the caller gave one; `key` the access key behind the session.
+
+    `role` is `admin`, `user` or `viewer`; `origin` the network address, where there is one.
+    """
 
     user: str
     user_name: str
     company: str
     company_name: str
     worker: str = ""
+    role: str = "user"
+    key: str = ""
+    origin: str = ""
 
 
 class Store(NamedTuple):
@@ -60,7 +66,7 @@ def open_store(path: Path, files: Path) -> Store:
     except BaseException:
         db.close()
         raise
-    owner = Caller(meta["user"], meta["user_name"], meta["company"], meta["company_name"])
+    owner = Caller(meta["user"], meta["user_name"], meta["company"], meta["company_name"], role="admin")
     return Store(db, LocalFiles(files), owner, meta["uid"])
 
 

@@ -1,0 +1,1 @@
+"""Who calls and what they may: access keys, tokens, roles, throttling. HTTP itself is not known here."""
