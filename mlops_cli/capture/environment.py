@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 NAMES = frozenset(
     {
@@ -20,6 +20,6 @@ PREFIXES = (
 )  # fmt: skip
 
 
-def select(environ: Mapping[str, str]) -> dict[str, str]:
-    """The allowed variables, by name; secrets among them are scrubbed by the snapshot like everything else."""
-    return {name: environ[name] for name in sorted(environ) if name in NAMES or name.startswith(PREFIXES)}
+def select(environ: Mapping[str, str], also: Collection[str] = ()) -> dict[str, str]:
+    """The allowed variables and those asked for, by name; secrets among them are scrubbed by the snapshot."""
+    return {n: environ[n] for n in sorted(environ) if n in NAMES or n in also or n.startswith(PREFIXES)}

@@ -45,6 +45,8 @@ class Request:
     code: CodeState | None = None
     is_python: bool = False
     policy: str = "redact"
+    variables: Sequence[str] = ()
+    """Further environment variables to record, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ class _Asking:
                 self._parameter(file.section, name, value, type_)
 
     def environment(self) -> None:
-        for name, value in environment.select(self._request.environ).items():
+        for name, value in environment.select(self._request.environ, self._request.variables).items():
             self._parameter("Environment", name, value, "str")
 
     def packages(self) -> None:

@@ -40,11 +40,10 @@ class Collected:
     marks: dict[str, int] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
     changed: set[str] = field(default_factory=set)
-    count: int = 0
 
     def fold(self, note: Mapping[str, Any]) -> None:
         """Take in one note; what is not as it should be is passed over, since a child may write anything."""
-        kind = note.get("k")
+        kind = str(note.get("k"))
         if kind not in KINDS:
             return
         try:
@@ -100,7 +99,10 @@ class Collected:
         self.marks[name] = max(int(note["at"]), self.marks.get(name, 0))
 
     def _summary(self, note: Mapping[str, Any]) -> None:
-        """Values that are no numbers; the shipper makes events of those that are."""
+        """A value that is no number (the shipper makes events of those that are) is kept as a parameter is."""
+        value = note["value"]
+        item = {"value": str(value), "type": type(value).__name__}
+        self._params({"section": "Summary", "items": {str(note["name"]): item}})
 
     def _left_out(self, note: Mapping[str, Any]) -> None:
         self.left_out[str(note["what"])] = str(note["why"])

@@ -17,7 +17,7 @@ from ..errors import Conflict, InvalidInput
 from ..hook.records import Writer
 from ..spool.folder import RunFolder
 from ..spool.shipper import Shipper
-from . import collect, outputs, phases
+from . import collect, phases
 from .console_log import ConsoleLog
 from .following import Following
 from .spec import RunSpec
@@ -97,7 +97,10 @@ class Recording:
         fields: dict[str, Any] = dict(snapshot.get("task") or {})
         fields["runtime"] = {**self._runtime(), **(fields.get("runtime") or {})}
         self.api.tasks.edit(self.task, fields)
-        outputs.store_files(self.api, self.task, snapshot.get("files") or [])
+        if snapshot.get("files"):
+            from .outputs import store_files  # noqa: PLC0415 - hashing loads OpenSSL, and most runs have no such file
+
+            store_files(self.api, self.task, snapshot["files"])
         self._fold_left_out(snapshot.get("notes") or [])
         # What the program told meanwhile holds over what was guessed from its argv.
         self._collected.changed.update(self._collected.params)
@@ -122,7 +125,9 @@ class Recording:
     def hand_over(self) -> None:
         """At the end: artifacts, models and inputs, from the files that they are in now."""
         if not self.progress.get("handed_over"):
-            outputs.hand_over(self.api, self.task, self.spec, self._collected)
+            from .outputs import hand_over  # noqa: PLC0415 - at the end, when nobody waits for the start
+
+            hand_over(self.api, self.task, self.spec, self._collected)
             self._tell_left_out()
             self.progress.reach(phases.FILES, handed_over=True)
 
@@ -179,7 +184,7 @@ class Recording:
 
     def _on_note(self, note: Mapping[str, Any]) -> None:
         """Kept before the shipper acknowledges it, so that whoever takes over folds the same picture."""
-        if note.get("k") not in collect.KINDS:
+        if str(note.get("k")) not in collect.KINDS:
             return
         line = json.dumps(note, separators=(",", ":")).encode() + b"\n"
         fd = os.open(self.folder.path / NOTES, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)

@@ -48,6 +48,7 @@ def take(
             code=_state(found),
             is_python=is_python(spec),
             policy=spec.secrets,
+            variables=spec.environment,
         )
     )
     files = [_file(file.key, file.path, file.type, file.meta) for file in taken.files]

@@ -83,6 +83,26 @@ def test_a_closed_reader_is_on_record(recorded: Recorded) -> None:
     assert (task["status"], task["status_reason"]) == ("stopped", "output closed")
 
 
+def test_variables_that_were_asked_for_are_recorded(recorded: Recorded) -> None:
+    env = {**os.environ, "MY_SEED": "7", "OTHER": "x"}
+    assert recorded("true", options={"env": env}, environment=["MY_SEED"]).returncode == 0
+    kept = recorded.task()["hyperparams"]["Environment"]
+    assert kept["MY_SEED"]["value"] == "7"
+    assert "OTHER" not in kept
+
+
+def test_a_short_project_name_is_made_long_enough(recorded: Recorded) -> None:
+    assert recorded("true", project="w").returncode == 0
+    assert recorded.api.projects.get(recorded.task()["project"])["name"] == "w-project"
+
+
+def test_a_project_that_the_store_refuses_does_not_cost_the_record(recorded: Recorded) -> None:
+    assert recorded("true", project="/".join(f"level{n}" for n in range(30))).returncode == 0
+    task = recorded.task()
+    assert recorded.api.projects.get(task["project"])["name"] == "experiments"
+    assert "project level0" in task["runtime"]["mlops_notes"]
+
+
 def test_nothing_is_recorded_of_a_command_that_does_not_exist(recorded: Recorded) -> None:
     assert recorded("no-such-program").returncode == 127
     assert recorded.folders() == []
