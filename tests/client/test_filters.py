@@ -170,6 +170,8 @@ def test_any_text_is_a_filter_or_a_mistake_with_a_column(text: str) -> None:
 def test_a_quoted_value_comes_back_as_it_was(field: str, operator: str, values: list[str]) -> None:
     if field.rpartition(".")[2] in ("lt", "le", "gt", "ge", "eq", "ne", "like", "unlike"):
         return
+    if field.endswith("!"):  # `!` and what follows would be another operator
+        return
     quoted = ",".join('"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values)
     assert read(f"{field}{operator}{quoted}") == Term(field, operator, tuple(values), 1)
 
