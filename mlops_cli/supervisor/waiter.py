@@ -174,7 +174,10 @@ def _be_waiter(
         _note_child(folder, child)
         # Only now may the child run: a child without its record could never be adopted.
         os.write(open_gate, b"g")
+        stopped = _await_exec(child, failed)
         error = os.read(failed, 16)
+        if stopped:
+            os.kill(child, stopped)
         _tell(told, f"failed {int(error)}" if error else f"pid {child}")
         _keep_only(told, terminal)
         _wait(child, folder, told, terminal, supervisor)
@@ -209,6 +212,22 @@ def _be_child(
         os.write(fail, str(exc.errno or errno.EIO).encode())
     finally:
         os._exit(127)
+
+
+def _await_exec(child: int, failed: int) -> int:
+    """Return when the program runs or could not be; the signal that tried to stop the child before, else 0.
+
+    A `^Z` in this first moment would stop what is still our own code, with nobody to tell.
+    """
+    poll = select.poll()
+    poll.register(failed, select.POLLIN)
+    stopped = 0
+    while not poll.poll(10):
+        found = os.waitid(os.P_PID, child, os.WSTOPPED | os.WNOHANG)
+        if found is not None:
+            stopped = found.si_status
+            os.kill(child, signal.SIGCONT)
+    return stopped
 
 
 def _execute(command: Command, env: Mapping[str, str]) -> None:

@@ -19,7 +19,7 @@ from mlops_cli.supervisor.phases import MADE, PHASES
 from .conftest import Recorded, wait_until
 
 HITS = 3
-TRIES = 14
+TRIES = 30
 
 CHILD = """
 import os, sys, time
