@@ -39,12 +39,17 @@ def store_files(api: Api, task: str, files: Iterable[Mapping[str, Any]]) -> None
         api.tasks.add_artifacts(task, artifacts)
 
 
-def hand_over(api: Api, task: str, spec: RunSpec, collected: Collected) -> None:
-    """Everything that the run leaves; a file that is gone or cannot be read is named among what was left out."""
+def hand_over(api: Api, task: str, spec: RunSpec, collected: Collected) -> list[str]:
+    """Everything that the run leaves; a file that is gone or cannot be read is named among what was left out.
+
+    Returns the files that it is known to have written, models and event files included.
+    """
     artifacts = _artifacts(api, collected) + _inputs(collected)
     if artifacts:
         api.tasks.add_artifacts(task, artifacts)
-    _models(api, task, spec, collected)
+    found = _model_paths(spec, collected)
+    _models(api, task, spec, collected, found)
+    return [*collected.written, *collected.models, *collected.event_files, *collected.marks, *map(str, found)]
 
 
 def _artifacts(api: Api, collected: Collected) -> list[dict[str, Any]]:
@@ -76,9 +81,8 @@ def _inputs(collected: Collected) -> list[dict[str, Any]]:
     return found
 
 
-def _models(api: Api, task: str, spec: RunSpec, collected: Collected) -> None:
+def _models(api: Api, task: str, spec: RunSpec, collected: Collected, paths: list[Path]) -> None:
     """Model files become output models, each once: an earlier try at the end may have made some of them."""
-    paths = _model_paths(spec, collected)
     if not paths:
         return
     known = {_source(model): model for model in api.models.find({"task": [task]})}

@@ -127,9 +127,20 @@ class Recording:
         if not self.progress.get("handed_over"):
             from .outputs import hand_over  # noqa: PLC0415 - at the end, when nobody waits for the start
 
-            hand_over(self.api, self.task, self.spec, self._collected)
+            written = hand_over(self.api, self.task, self.spec, self._collected)
+            self._leave_footprints(written)
             self._tell_left_out()
             self.progress.reach(phases.FILES, handed_over=True)
+
+    def _leave_footprints(self, written: list[str]) -> None:
+        """So that the next run here does not take these files for code."""
+        from . import footprints  # noqa: PLC0415 - as above
+
+        ended_at = (self.folder.read_json("exit.json") or {}).get("ended_at") or time.time()
+        try:
+            footprints.remember(self.folder.runs.parent, Path(self.spec.cwd), written, ended_at=float(ended_at))
+        except (OSError, ValueError) as exc:  # the record is whole without it; a name may hold a zero byte
+            self._collected.left_out["the index of written files"] = str(exc)
 
     def end(self, verdict: Verdict) -> None:
         """The terminal status, last: a finished task refuses more."""

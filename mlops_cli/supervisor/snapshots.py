@@ -14,10 +14,12 @@ from ..code.model import Code, Limits
 from ..code.status import Status
 from ..errors import Refused
 from ..spool.folder import RunFolder
+from . import footprints
 from .spec import RunSpec
 
 _HOOK_PATIENCE_S = 3.0
 """How long the hook's note is waited for: an interpreter that starts slowly from a network disk needs a second."""
+_NAMED_OUTPUTS = 20
 
 
 def take(
@@ -32,7 +34,7 @@ def take(
 
     Raises Refused when secrets are to be refused and one was found.
     """
-    found = _code(folder, spec, status, environ)
+    found, outputs = _code(folder, spec, status, environ)
     if spec.secrets == "refuse" and found.altered:
         places = ", ".join(f"{item.path}:{item.line}" for item in found.altered[:5])
         raise Refused(
@@ -53,7 +55,7 @@ def take(
     )
     files = [_file(file.key, file.path, file.type, file.meta) for file in taken.files]
     files += [_file(file.key, file.path, file.type, file.meta) for file in found.artifacts]
-    notes = [_note(note.what, note.why) for note in taken.notes] + _notes(found)
+    notes = [_note(note.what, note.why) for note in taken.notes] + _notes(found) + _output_notes(outputs)
     folder.write_json("snapshot.json", {"task": taken.task, "files": files, "notes": notes})
 
 
@@ -71,21 +73,32 @@ def _interpreter(folder: RunFolder, spec: RunSpec, patience_s: float) -> dict[st
         time.sleep(0.005)
 
 
-def _code(folder: RunFolder, spec: RunSpec, status: Status | None, environ: Mapping[str, str]) -> Code:
+def _code(
+    folder: RunFolder, spec: RunSpec, status: Status | None, environ: Mapping[str, str]
+) -> tuple[Code, tuple[str, ...]]:
+    """The code, and which files are none of it since an earlier run wrote them."""
     script = args.script_of(spec.argv)
+    data = folder.runs.parent
+    exclude = frozenset({data})
+    outputs: tuple[str, ...] = ()
+    if status is None or status.problem:
+        exclude |= footprints.beside(Path(spec.cwd), data, started_at=spec.started_at)
+    else:
+        status, outputs = footprints.without(status, data)
     staging = folder.files / "code"
     staging.mkdir(mode=0o700, exist_ok=True)
     cwd = Path(spec.cwd)
-    return capture(
+    found = capture(
         status,
         cwd=cwd,
         script=cwd / script if script else None,
         staging=staging,
         limits=Limits(file_bytes=spec.max_file_bytes, total_bytes=spec.max_total_bytes),
-        exclude=frozenset({folder.runs.parent}),
+        exclude=exclude,
         policy=spec.secrets,
         known=secrets.known_values(environ) if spec.secrets != "keep" else (),
     )
+    return found, outputs
 
 
 def _state(found: Code) -> snapshot.CodeState:
@@ -112,6 +125,13 @@ def _notes(found: Code) -> list[dict[str, str]]:
     notes = [_note(item.path, item.why) for item in found.left_out]
     notes += [_note(f"{item.path}:{item.line}", f"a secret ({item.kind}) was hidden") for item in found.altered]
     return notes + [_note("code", text) for text in found.notes]
+
+
+def _output_notes(outputs: tuple[str, ...]) -> list[dict[str, str]]:
+    why = "not code: an earlier run wrote it"
+    notes = [_note(path, why) for path in outputs[:_NAMED_OUTPUTS]]
+    more = len(outputs) - _NAMED_OUTPUTS
+    return notes + ([_note(f"{more} more files", "not code: earlier runs wrote them")] if more > 0 else [])
 
 
 def _note(what: str, why: str) -> dict[str, str]:
