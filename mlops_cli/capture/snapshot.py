@@ -15,6 +15,7 @@ from typing import Any
 
 from .. import secrets
 from ..errors import Refused
+from ..schemas.parameters import GUESSED
 from . import args, configuration, environment, host, packages
 
 TAIL_OF_LINE = 500
@@ -127,7 +128,7 @@ class _Asking:
 
     def parameters(self) -> None:
         for argument in args.read(self._request.argv):
-            self._parameter("Args", argument.name, argument.value, argument.type)
+            self._parameter("Args", argument.name, argument.value, argument.type, GUESSED)
 
     def configuration(self) -> None:
         for file in configuration.read_named(self._request.argv, self._request.cwd):
@@ -195,17 +196,13 @@ class _Asking:
             return "python" + ".".join(str(interpreter.get("version", "3")).split(".")[:2])
         return Path(self.argv[0]).name if self.argv else ""
 
-    def _parameter(self, section: str, name: str, value: str, type_: str) -> None:
+    def _parameter(self, section: str, name: str, value: str, type_: str, description: str = "") -> None:
         if self._request.policy != "keep":
             scrubbed = secrets.scrub_value(name, value, known=self._known, place=f"{section}/{name}")
             self._findings.extend(scrubbed.findings)
             value = scrubbed.value
-        self._hyperparams.setdefault(section, {})[name] = {
-            "section": section,
-            "name": name,
-            "value": value,
-            "type": type_,
-        }
+        item = {"section": section, "name": name, "value": value, "type": type_}
+        self._hyperparams.setdefault(section, {})[name] = item | ({"description": description} if description else {})
 
     def _clean(self, text: str, place: str) -> str:
         if self._request.policy == "keep":

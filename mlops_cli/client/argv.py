@@ -92,6 +92,7 @@ def _match(word: str, name: str) -> str | None:
 
 def _is_flag(change: Change, following: str | None) -> bool:
     is_bool = change.type == "bool" or (change.old or "").lower() in ("true", "false")
+    is_bool = is_bool and change.new.strip().lower() in BOOLS
     # `--amp true` has a value of its own; `--amp` before another option, or last, has none.
     return is_bool and (following is None or following.lower() not in BOOLS)
 

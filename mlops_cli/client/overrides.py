@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import Ambiguous, InvalidInput, NotFound
+from ..schemas.parameters import GUESSED
 from .suggest import nearest
 
 NEW_SECTION = "Args"
@@ -96,6 +97,8 @@ def apply_changes(hyperparams: Mapping[str, Mapping[str, Mapping[str, Any]]], ch
 def _change(key: str, value: str, section: str, name: str, item: Mapping[str, Any] | None, allow_new: bool) -> Change:
     recorded = item.get("type") if item else None
     old = item.get("value") if item else None
+    if item and item.get("description") == GUESSED:
+        recorded = _widened(recorded, value)
     try:
         typed = _fit(key, value, recorded or _guess(old), is_nullable=bool(item) and not recorded and not old)
     except InvalidInput:
@@ -220,6 +223,15 @@ def _guess(value: str | None) -> str | None:
     except ValueError:
         return "list" if value[:1] == "[" and isinstance(parse_literal(value), list) else "str"
     return "float"
+
+
+def _widened(recorded: str | None, value: str) -> str | None:
+    """The type for a new value where the recorded one is only how the old value looked: `--lr 1`, `--amp true`."""
+    if recorded == "int" and _integer(value) is None and _guess(value) == "float":
+        return "float"
+    if recorded == "bool" and value.strip().lower() not in BOOLS:
+        return _guess(value) or "str"
+    return recorded
 
 
 def canonical(name: str) -> str:

@@ -41,7 +41,8 @@ def test_a_python_run_becomes_the_fields_that_a_worker_needs(tmp_path: Path) -> 
     )
     assert "pytest==" in script["requirements"]["pip"]
     parameters = taken.task["hyperparams"]
-    assert parameters["Args"]["lr"] == {"section": "Args", "name": "lr", "value": "0.1", "type": "float"}
+    lr = {"section": "Args", "name": "lr", "value": "0.1", "type": "float"}
+    assert parameters["Args"]["lr"] == {**lr, "description": "guessed from the command line"}
     assert parameters["conf"]["lr"]["value"] == "0.5"
     assert set(parameters["Environment"]) == {"CUDA_VISIBLE_DEVICES"}
     assert taken.task["configuration"]["conf.yaml"]["value"] == "lr: 0.5\n"

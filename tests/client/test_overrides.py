@@ -211,3 +211,39 @@ def test_a_refused_or_dry_clone_makes_nothing(api: Api, make: Make) -> None:
         clone(api, source, ["nope=1"])
     assert clone(api, source, ["lr=3"], is_dry_run=True).id == ""
     assert [task["id"] for task in api.tasks.find({})] == [source]
+
+
+GUESSES: dict[str, dict[str, dict[str, Any]]] = {
+    "Args": {
+        "lr": {"value": "1", "type": "int", "description": "guessed from the command line"},
+        "amp": {"value": "True", "type": "bool", "description": "guessed from the command line"},
+        "declared": {"value": "1", "type": "int", "description": "how often"},
+    }
+}
+
+
+@pytest.mark.parametrize(
+    ("word", "value", "type_"),
+    [
+        ("lr=0.5", "0.5", "float"),
+        ("lr=2", "2", "int"),
+        ("lr=nan", "nan", "float"),
+        ("amp=off", "False", "bool"),
+        ("amp=bf16", "bf16", "str"),
+        ("amp=0.5", "0.5", "float"),
+    ],
+)
+def test_a_guessed_type_gives_way_to_a_wider_value(word: str, value: str, type_: str) -> None:
+    (change,) = plan_changes(GUESSES, parse_overrides([word]))
+    assert (change.new, change.type) == (value, type_)
+
+
+@pytest.mark.parametrize("word", ["lr=fast", "lr=0.5l", "declared=0.5"])
+def test_a_typo_and_a_declared_type_still_hold(word: str) -> None:
+    with pytest.raises(InvalidInput):
+        plan_changes(GUESSES, parse_overrides([word]))
+
+
+def test_a_flag_that_gets_a_value_keeps_its_place_in_the_command() -> None:
+    changes = plan_changes(GUESSES, parse_overrides(["amp=bf16", "lr=0.5"]))
+    assert rewrite_argv(["./train", "--amp", "--lr", "1"], changes) == ["./train", "--amp", "bf16", "--lr", "0.5"]
