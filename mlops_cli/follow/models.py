@@ -27,6 +27,10 @@ FRAMEWORKS = {
 SURE = frozenset(FRAMEWORKS) - {".pkl", ".pickle", ".pb", ".npz", ".bin", ".msgpack", ".h5", ".hdf5"}
 """Suffixes that mean a model. The others hold data as often: they count only when a writer's tap named them."""
 
+_HDF5 = frozenset({".h5", ".hdf5"})
+_KERAS_MARKS = (b"keras_version", b"model_weights")
+_KERAS_HEAD_BYTES = 1 << 16
+
 MAX_HEADER_BYTES = 16 * 2**20
 SKIPPED_FOLDERS = frozenset(
     {
@@ -60,9 +64,18 @@ def look(folder: Path, *, since: float, max_entries: int = 20_000, max_depth: in
     found = [
         Found(Path(entry.path), stat.st_size, stat.st_mtime)
         for entry, stat in _walk(folder, max_entries, max_depth)
-        if Path(entry.name).suffix.lower() in SURE and stat.st_mtime >= since
+        if stat.st_mtime >= since and is_model(Path(entry.path))
     ]
     return sorted(found, key=lambda item: (item.modified_at, str(item.path)))
+
+
+def is_model(path: Path) -> bool:
+    """Whether a file is surely a model: by its suffix, and an HDF5 file by the names that Keras gives its first parts."""
+    suffix = path.suffix.lower()
+    if suffix in _HDF5:
+        head = _head(path, _KERAS_HEAD_BYTES) if path.is_file() else b""
+        return any(mark in head for mark in _KERAS_MARKS)
+    return suffix in SURE
 
 
 def framework_of(path: Path) -> str:

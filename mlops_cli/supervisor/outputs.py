@@ -119,7 +119,7 @@ def _models(api: Api, task: str, spec: RunSpec, collected: Collected, paths: lis
 def _model_paths(spec: RunSpec, collected: Collected) -> list[Path]:
     """What taps named, what was written with a model's suffix, and what a look at the folder finds; existing files."""
     told = [Path(path) for path in collected.models]
-    written = [Path(path) for path in collected.written if Path(path).suffix.lower() in models.SURE]
+    written = [Path(path) for path in collected.written if models.is_model(Path(path))]
     found = [item.path for item in models.look(Path(spec.cwd), since=spec.started_at)]
     unique = {str(path): path for path in (*told, *written, *found) if path.is_file()}
     paths = list(unique.values())

@@ -95,3 +95,20 @@ def test_a_huge_shape_is_counted_without_allocating(tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"
     path.write_bytes(struct.pack("<Q", len(header)) + header)
     assert models.peek(path)["parameters"] == 2**80
+
+
+def test_an_hdf5_file_is_a_model_when_keras_wrote_it(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "data.h5", "w") as file:
+        file["pixels"] = list(range(1000))
+        file.attrs["source"] = "a camera"
+    # The parts that Keras gives a whole model, and weights alone.
+    with h5py.File(tmp_path / "whole.h5", "w") as file:
+        file.attrs["keras_version"] = "3.8.0"
+        file.attrs["model_config"] = "{}" * 20_000
+        file.create_group("model_weights")["kernel"] = [1.0, 2.0]
+    with h5py.File(tmp_path / "weights.hdf5", "w") as file:
+        file["dense/kernel"] = [1.0, 2.0]
+        file.attrs["keras_version"] = "2.15.0"
+    assert sorted(found.path.name for found in models.look(tmp_path, since=0)) == ["weights.hdf5", "whole.h5"]
+    assert models.framework_of(tmp_path / "whole.h5") == "Keras"
