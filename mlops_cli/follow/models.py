@@ -70,7 +70,7 @@ def look(folder: Path, *, since: float, max_entries: int = 20_000, max_depth: in
 
 
 def is_model(path: Path) -> bool:
-    """Whether a file is surely a model: by its suffix, and an HDF5 file by the names that Keras gives its first parts."""
+    """Whether a file is surely a model: by its suffix, an HDF5 file by the names that Keras gives its parts."""
     suffix = path.suffix.lower()
     if suffix in _HDF5:
         head = _head(path, _KERAS_HEAD_BYTES) if path.is_file() else b""
