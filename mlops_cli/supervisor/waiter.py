@@ -51,17 +51,21 @@ class Waiter:
         self.exit: tuple[str, int] | None = None
         self._rest = b""
         self._seen: list[int] = []
+        self._early: list[tuple[str, int]] = []
         self._synced = 0
 
     def wait_started(self) -> None:
         """Return when the child runs its program, or could not (`start_error`)."""
+        early = []
         while not self.child_pid and not self.start_error and not self.is_over:
-            self.messages(None)
+            early += self.messages(None)
+        self._early = early
 
     def messages(self, timeout_s: float | None = 0) -> list[tuple[str, int]]:
         """What arrived: `stopped N`, `continued 0`. Sets `is_over` when the waiter has ended."""
-        if self.is_over:
-            return []
+        early, self._early = self._early, []
+        if early or self.is_over:
+            return early
         wait_ms = None if timeout_s is None else int(timeout_s * 1000)
         poll = select.poll()
         poll.register(self.fd, select.POLLIN)

@@ -22,6 +22,7 @@ _LEFT_BEHIND_S = 0.2
 """How long output of processes that outlive the child is still taken."""
 
 _KEYS_BOUND = 4096
+_AWAY_MS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ class Watch:
     def _turn(self) -> None:
         self._wait()
         self._take_signals()
+        self._mind_foreground()
         for word, value in self.waiter.messages():
             self._follow(word, value)
         self._pump()
@@ -101,6 +103,8 @@ class Watch:
         timeout = None
         if self.wiring.tails or is_waiting or self._keys:
             timeout = max(1, int(self._pause_s * 1000))
+        elif self._is_away():
+            timeout = _AWAY_MS
         poll.poll(timeout)
 
     def _pump(self) -> bool:
@@ -109,6 +113,16 @@ class Watch:
             moved |= source.pump()
         self._pause_s = _FAST_S if moved else min(_SLOW_S, self._pause_s * 1.5)
         return moved
+
+    def _is_away(self) -> bool:
+        """Whether we run in the background of the terminal that the child believes to have."""
+        return self._keys_open and self.wiring.person is not None and not self.wiring.person.is_raw
+
+    def _mind_foreground(self) -> None:
+        """A shell that brings a running job back to the foreground does not tell it: we look now and then."""
+        if self._is_away() and self.wiring.person is not None and self.wiring.person.is_foreground():
+            self.wiring.person.make_raw()
+            self._resize()
 
     def _has_terminal(self) -> bool:
         return bool(self.wiring.person and self.wiring.person.is_raw)

@@ -80,8 +80,8 @@ def test_the_terminal_is_restored_and_the_code_is_the_childs(shell: Screen, bare
 
 def test_the_interrupt_key_reaches_the_child_once(shell: Screen, bare: Bare, script: Callable[[str], str]) -> None:
     code = (
-        "import signal, time\n"
-        "def note(*_): print('got one', flush=True)\n"
+        "import os, signal, time\n"
+        "def note(*_): os.write(1, b'got one\\n')\n"
         "signal.signal(signal.SIGINT, note)\n"
         "print('ready', flush=True)\n"
         "end = time.monotonic() + 1.2\n"
@@ -99,8 +99,8 @@ def test_the_interrupt_key_reaches_a_child_behind_a_pipe_once(
     shell: Screen, bare: Bare, script: Callable[[str], str]
 ) -> None:
     code = (
-        "import signal, sys, time\n"
-        "def note(*_): print('got one', file=sys.stderr, flush=True)\n"
+        "import os, signal, sys, time\n"
+        "def note(*_): os.write(2, b'got one\\n')\n"
         "signal.signal(signal.SIGINT, note)\n"
         "print('ready', file=sys.stderr, flush=True)\n"
         "end = time.monotonic() + 1.2\n"
@@ -192,7 +192,8 @@ def test_the_window_size_is_handed_on(screen: Callable[..., Screen], bare: Bare,
 
     code = (
         "import os, signal, time\n"
-        "signal.signal(signal.SIGWINCH, lambda *_: print('now', tuple(os.get_terminal_size()), flush=True))\n"
+        "def tell(*_): os.write(1, b'now (%d, %d)\\n' % tuple(os.get_terminal_size()))\n"
+        "signal.signal(signal.SIGWINCH, tell)\n"
         "print('first', tuple(os.get_terminal_size()), flush=True)\n"
         "end = time.monotonic() + 1\n"
         "while time.monotonic() < end: time.sleep(0.05)\n"
@@ -209,8 +210,8 @@ def test_a_signal_to_us_reaches_an_interactive_child_once(
     screen: Callable[..., Screen], bare: Bare, script: Callable[[str], str], signum: int
 ) -> None:
     code = (
-        "import signal, sys, time\n"
-        "def note(number, _): print('got', number, flush=True)\n"
+        "import os, signal, time\n"
+        "def note(number, _): os.write(1, b'got %d\\n' % number)\n"
         f"signal.signal({int(signum)}, note)\n"
         "print('ready', flush=True)\n"
         "end = time.monotonic() + 0.6\n"
