@@ -6,19 +6,9 @@ from typing import Any
 
 import msgspec
 
-from .requests import Many, Move, Projects, UpdateTags
+from .requests import ListedMetadata, Many, MetadataItem, Move, Projects, UpdateTags
 
 __all__ = ["Move", "Projects", "UpdateTags"]
-
-
-class MetadataItem(msgspec.Struct):
-    key: str | None = None
-    type: str | None = None
-    value: str | None = None
-
-
-class ListedMetadata(MetadataItem, kw_only=True):
-    key: str
 
 
 class ModelFields(msgspec.Struct, kw_only=True):

@@ -41,6 +41,11 @@ class ProjectMove(msgspec.Struct):
     new_location: str | None = None
 
 
+class ProjectMerge(msgspec.Struct):
+    project: str
+    destination_project: str
+
+
 class ProjectHyperparams(msgspec.Struct):
     project: str | None = None
     page: int | None = None

@@ -29,3 +29,15 @@ class Many(msgspec.Struct):
     """Many documents at once; what fails is listed in the answer, and the others go on."""
 
     ids: list[str]
+
+
+class MetadataItem(msgspec.Struct):
+    """One thing noted about a model or a queue."""
+
+    key: str | None = None
+    type: str | None = None
+    value: str | None = None
+
+
+class ListedMetadata(MetadataItem, kw_only=True):
+    key: str

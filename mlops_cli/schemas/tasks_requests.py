@@ -162,6 +162,12 @@ class TaskUpdate(msgspec.Struct):
     output__error: str | None = None
 
 
+class TaskUpdateBatch(msgspec.Struct):
+    """The lines of the request."""
+
+    tasks: list[TaskUpdate]
+
+
 class TaskId(msgspec.Struct):
     task: str
 
@@ -187,6 +193,21 @@ class TaskStop(TaskStatus):
 
 class TaskPublish(TaskStatus):
     publish_model: bool | None = None
+
+
+class TaskEnqueue(TaskStatus):
+    queue: str | None = None
+    queue_name: str | None = None
+    verify_watched_queue: bool | None = None
+    update_execution_queue: bool | None = None
+
+
+class TaskDequeue(msgspec.Struct):
+    task: str
+    status_reason: str | None = None
+    status_message: str | None = None
+    new_status: str | None = None
+    remove_from_all_queues: bool | None = None
 
 
 class TaskReset(TaskStatus):
@@ -217,6 +238,20 @@ class TaskMany(Many):
 
 class TaskManyStop(TaskMany):
     include_pipeline_steps: bool | None = None
+
+
+class TaskManyEnqueue(TaskMany):
+    queue: str | None = None
+    queue_name: str | None = None
+    verify_watched_queue: bool | None = None
+    update_execution_queue: bool | None = None
+
+
+class TaskManyDequeue(Many):
+    status_reason: str | None = None
+    status_message: str | None = None
+    new_status: str | None = None
+    remove_from_all_queues: bool | None = None
 
 
 class TaskManyPublish(TaskMany):

@@ -341,5 +341,5 @@ def test_unknown_ids_and_endpoints_answer_the_codes_that_clients_rely_on(call):
     assert refusal(call, "tasks.get_by_id", task="0" * 32) == (400, 101)
     assert refusal(call, "tasks.get_by_id") == (400, 11)
     assert refusal(call, "tasks.get_by_id_ex") == (400, 11)
-    assert refusal(call, "tasks.enqueue", task="x") == (404, 0)
+    assert refusal(call, "tasks.nonsense", task="x") == (404, 0)
     assert refusal(call, "nonsense") == (404, 0)

@@ -46,6 +46,10 @@ def move(store: Store, body: Body, caller: Caller) -> Body:
     return {"moved": projects.move(store, body, caller)}
 
 
+def merge(store: Store, body: Body, caller: Caller) -> Body:
+    return projects.merge(store, body)
+
+
 def delete(store: Store, body: Body, caller: Caller) -> Body:
     answer, urls = project_delete.delete(store, body, caller)
     if body.get("delete_external_artifacts", True):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from ...errors import InvalidInput
-from ...schemas.status import CLOSED, FAILED, IN_PROGRESS, QUEUED, STOPPED
+from ...schemas.status import CLOSED, FAILED, IN_PROGRESS, STOPPED
+from ...schemas.tasks_requests import TaskUpdate
 from ..query.collections import TASKS
-from ..store import labels, leftovers, publishing, task_removal, task_status, tasks
-from ..store.documents import get
+from ..store import labels, leftovers, publishing, queueing, task_removal, task_status, tasks
 from ..store.leftovers import Urls
 from ..store.store import Caller, Store
 from .many import each
@@ -32,6 +33,17 @@ def edit(store: Store, body: Body, caller: Caller) -> Body:
 
 def update(store: Store, body: Body, caller: Caller) -> Body:
     return _updated(tasks.update(store, body, caller))
+
+
+def update_batch(store: Store, body: Body, caller: Caller) -> Body:
+    """The lines of a batch arrive as `tasks`; all of them count, or none."""
+    if not body["tasks"]:
+        raise InvalidInput("Batch contains no items", subcode=17)
+    with store.db.write():
+        for item in body["tasks"]:
+            known = {name: item[name] for name in TaskUpdate.__struct_fields__ if item.get(name) is not None}
+            tasks.update(store, known, caller)
+    return {"updated": len(body["tasks"])}
 
 
 def ping(store: Store, body: Body, caller: Caller) -> Body:
@@ -106,6 +118,32 @@ def delete_many(store: Store, body: Body, caller: Caller) -> Body:
     return _many_swept(store, body, caller, task_removal.delete)
 
 
+def enqueue(store: Store, body: Body, caller: Caller) -> Body:
+    return queueing.enqueue(store, body, caller, time.time())
+
+
+def enqueue_many(store: Store, body: Body, caller: Caller) -> Body:
+    def enqueue_one(task_id: str) -> Body:
+        answer = enqueue(store, {**body, "task": task_id}, caller)
+        watched.append(answer.pop("queue_watched", False))
+        return {**answer, "queued": True}
+
+    watched: list[bool] = []
+    done = each(body["ids"], enqueue_one)
+    return {**done, "queue_watched": any(watched)} if body.get("verify_watched_queue") else done
+
+
+def dequeue(store: Store, body: Body, caller: Caller) -> Body:
+    return queueing.dequeue(store, body, caller)
+
+
+def dequeue_many(store: Store, body: Body, caller: Caller) -> Body:
+    def dequeue_one(task_id: str) -> Body:
+        return {**dequeue(store, {**body, "task": task_id}, caller), "dequeued": True}
+
+    return each(body["ids"], dequeue_one)
+
+
 def archive(store: Store, body: Body, caller: Caller) -> Body:
     done = archive_many(store, {**body, "ids": body["tasks"]}, caller)
     if done["failed"]:
@@ -116,10 +154,7 @@ def archive(store: Store, body: Body, caller: Caller) -> Body:
 
 def archive_many(store: Store, body: Body, caller: Caller) -> Body:
     def archive_one(task_id: str) -> Body:
-        with store.db.write():
-            if get(store, TASKS, task_id, ["status"])["status"] in (QUEUED, IN_PROGRESS):
-                task_status.stop(store, {**body, "task": task_id}, caller)
-            labels.set_archived(store, TASKS, task_id, is_archived=True)
+        task_removal.archive(store, {**body, "task": task_id}, caller)
         return {"archived": True}
 
     return each(body["ids"], archive_one)

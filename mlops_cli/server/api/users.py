@@ -19,6 +19,9 @@ def get_all(store: Store, body: Body, caller: Caller) -> Body:
     return {"users": found, "scroll_id": scroll_id} if scroll_id else {"users": found}
 
 
+get_all_ex = get_all
+
+
 def get_by_id(store: Store, body: Body, caller: Caller) -> Body:
     return {"user": users.get_user(store, body.get("user"), caller, body.get("only_fields"))}
 

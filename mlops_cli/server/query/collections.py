@@ -126,3 +126,29 @@ USERS = Collection(
     fields=_fields(Field("id"), Field("name"), Field("role"), Field("company"), Field("created", DATE)),
     regexes=frozenset({"name"}),
 )
+
+QUEUES = Collection(
+    noun="queue",
+    table="queues",
+    fields=_fields(
+        Field("id"),
+        Field("name"),
+        Field("display_name"),
+        Field("user"),
+        Field("company"),
+        Field("created", DATE),
+        Field("last_update", DATE),
+        *_labels(),
+        Field("metadata", OBJECT, "{}"),
+    ),
+    regexes=frozenset({"name"}),
+    unknown_id=701,
+)
+
+WORKERS = Collection(
+    noun="worker",
+    table="workers",
+    fields=_fields(Field("id"), *_labels()),
+    unknown_id=1001,
+)
+"""Only what a list of workers is filtered by: they are read by `store.workers`."""

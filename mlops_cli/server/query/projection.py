@@ -10,7 +10,9 @@ from .fields import Collection, split
 Tree = dict[str, Any]
 """Keys of a document; the value is the tree of wanted keys below, or {} for everything."""
 
-COMPUTED = frozenset({"last_metrics", "unique_metrics", "stats", "sub_projects", "own_tasks", "own_models"})
+COMPUTED = frozenset(
+    {"last_metrics", "unique_metrics", "stats", "sub_projects", "own_tasks", "own_models", "entries", "workers"}
+)
 """Fields that are not stored in the document's own row."""
 
 

@@ -52,7 +52,7 @@ def add_metadata(store: Store, request: Document) -> None:
     with store.db.write() as connection:
         old = stored(connection, MODELS, request["model"], "metadata")
         kept = {} if request.get("replace_metadata") else old["metadata"]
-        _save(store, connection, old["seq"], {"metadata": {**kept, **_metadata(request["metadata"])}})
+        _save(store, connection, old["seq"], {"metadata": {**kept, **task_fields.metadata(request["metadata"])}})
 
 
 def delete_metadata(store: Store, request: Document) -> None:
@@ -114,14 +114,8 @@ def _fields(request: Document) -> Document:
         if key in request:
             fields[key] = task_fields.checked_tags(request[key])
     if "metadata" in request:
-        fields["metadata"] = _metadata(request["metadata"])
+        fields["metadata"] = task_fields.metadata(request["metadata"])
     return fields
-
-
-def _metadata(items: list[Document] | dict[str, Document]) -> Document:
-    """By key, as answers hold it; requests may also send a list."""
-    pairs = items.items() if isinstance(items, dict) else ((item["key"], item) for item in items)
-    return {key: {"key": key, "type": item.get("type"), "value": item.get("value")} for key, item in pairs}
 
 
 def _save(store: Store, connection: Connection, seq: int, fields: Document) -> Document:

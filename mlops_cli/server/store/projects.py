@@ -98,13 +98,37 @@ def move(store: Store, request: Document, caller: Caller) -> int:
         name = f"{above}/{old['basename']}" if above else old["basename"]
         if name == old["name"]:
             return 0
-        depth = max(row.count("/") for row in [old["name"], *_names_below(connection, old["name"])])
-        if depth - old["name"].count("/") + name.count("/") >= MAX_DEPTH:
-            raise _too_deep(name)
+        _check_depth(connection, old["name"], name)
         parent = find_or_make(connection, above, caller) if above else None
         moved = rename(connection, old["name"], name)
         change(connection, PROJECTS, old["seq"], {"parent": parent, "last_update": dates.now()})
         return moved
+
+
+def merge(store: Store, request: Document) -> Document:
+    """Puts all that a project holds into another, and deletes it; returns how much moved, as `projects.merge`."""
+    with store.db.write() as connection:
+        old = checked(connection, request["project"])
+        new = checked(connection, request["destination_project"])
+        if f"{new['name']}/".startswith(f"{old['name']}/"):
+            raise InvalidInput(
+                f"Invalid project name: {old['name']} cannot lie under itself: {new['name']}", subcode=411
+            )
+        moved = 0
+        for row in connection.execute(
+            "SELECT seq, name, basename FROM projects WHERE parent = ?", (old["id"],)
+        ).fetchall():
+            name = f"{new['name']}/{row['basename']}"
+            _check_depth(connection, row["name"], name)
+            moved += rename(connection, row["name"], name)
+            change(connection, PROJECTS, row["seq"], {"parent": new["id"]})
+        entities = sum(
+            connection.execute(f"UPDATE {table} SET project = ? WHERE project = ?", (new["id"], old["id"])).rowcount  # noqa: S608
+            for table in ("tasks", "models")
+        )
+        connection.execute("DELETE FROM projects WHERE seq = ?", (old["seq"],))
+        touch(connection, new["id"], dates.now())
+    return {"moved_entities": entities, "moved_projects": moved}
 
 
 def rename(connection: Connection, old: str, new: str) -> int:
@@ -191,6 +215,13 @@ def _names_below(connection: Connection, name: str) -> list[str]:
     # Between the two characters that follow "/" in the order of characters: a prefix search by index, without LIKE.
     rows = connection.execute("SELECT name FROM projects WHERE name > ? AND name < ?", (f"{name}/", f"{name}0"))
     return [row["name"] for row in rows]
+
+
+def _check_depth(connection: Connection, old: str, new: str) -> None:
+    """That a project and all below it still fit under the new name."""
+    depth = max(name.count("/") for name in [old, *_names_below(connection, old)])
+    if depth - old.count("/") + new.count("/") >= MAX_DEPTH:
+        raise _too_deep(new)
 
 
 def _exists(name: str) -> Conflict:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ..query.collections import MODELS, PROJECTS, TASKS, USERS
+from ..query.collections import MODELS, PROJECTS, QUEUES, TASKS, USERS
 from ..query.fields import Collection
 from .documents import Document, find
 from .store import Store
@@ -17,12 +17,13 @@ REFERENCES: dict[str, dict[str, Collection | None]] = {
         "parent": TASKS,
         "user": USERS,
         "company": None,
-        "execution.queue": None,
+        "execution.queue": QUEUES,
         "models.input.model": MODELS,
         "models.output.model": MODELS,
     },
     "model": {"task": TASKS, "project": PROJECTS, "parent": MODELS, "user": USERS, "company": None},
     "project": {"parent": PROJECTS, "user": USERS, "company": None},
+    "queue": {"user": USERS, "company": None},
 }
 
 

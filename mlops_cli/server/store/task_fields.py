@@ -158,3 +158,9 @@ def legacy_parameters(sections: dict[str, dict[str, Fields]], parameters: Fields
         text = "" if value is None else str(value)
         found.setdefault(section, {})[name] = parameter(section, name, {"value": text, "type": "legacy"})
     return {section: items for section, items in found.items() if items}
+
+
+def metadata(items: list[Fields] | dict[str, Fields]) -> Fields:
+    """What is noted about a model or a queue, by key as answers hold it; requests may also send a list."""
+    pairs = items.items() if isinstance(items, dict) else ((item["key"], item) for item in items)
+    return {key: {"key": key, "type": item.get("type"), "value": item.get("value")} for key, item in pairs}

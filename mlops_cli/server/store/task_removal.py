@@ -1,22 +1,22 @@
-"""Resetting a task to a draft, and deleting it, with what it made."""
+"""Archiving a task, resetting it to a draft, and deleting it, with what it made."""
 
 from __future__ import annotations
 
 from ...errors import Conflict
-from ...schemas.status import CREATED, PUBLISHED
+from ...schemas.status import CREATED, IN_PROGRESS, PUBLISHED, QUEUED
 from ..db.sqlite import Connection
 from ..query.collections import TASKS
-from . import leftovers
+from . import labels, leftovers, queue_entries, queueing, task_status
 from .documents import Document, stored
 from .leftovers import DELETED, Urls
 from .store import Caller, Store
 from .task_fields import artifact_key
-from .task_status import moved, record
 
 _CLEARED: Document = {
     "last_iteration": 0,
     "runtime": {},
     "run_id": None,
+    "enqueue_status": None,
     "last_worker": None,
     "last_worker_report": None,
     "started": None,
@@ -26,13 +26,25 @@ _CLEARED: Document = {
 }
 
 
+def archive(store: Store, request: Document, caller: Caller) -> None:
+    """Out of sight and out of every queue; what runs is stopped."""
+    with store.db.write() as connection:
+        status = stored(connection, TASKS, request["task"], "status")["status"]
+        if status == IN_PROGRESS:
+            task_status.stop(store, request, caller)
+        elif status == QUEUED:
+            queueing.dequeue(store, request, caller)
+        queue_entries.remove_everywhere(connection, request["task"])
+        labels.set_archived(store, TASKS, request["task"], is_archived=True)
+
+
 def reset(store: Store, request: Document, caller: Caller) -> tuple[Document, Urls]:
     """Back to a draft without outputs; returns what `tasks.reset` answers and the files that are named no more."""
     wish = {**request, "status_reason": "reset", "status_message": "reset"}
     with store.db.write() as connection:
         names = ("status", "project", "execution", "models", "output")
         old = stored(connection, TASKS, request["task"], *names)
-        fields = {**moved(request["task"], old["status"], CREATED, wish), **_CLEARED}
+        fields = {**task_status.moved(request["task"], old["status"], CREATED, wish), **_CLEARED}
         urls = Urls(artifact_urls=leftovers.artifact_urls(old["execution"], with_inputs=False))
         urls.event_urls += leftovers.drop_events(connection, request["task"])
         deleted = 0
@@ -44,9 +56,11 @@ def reset(store: Store, request: Document, caller: Caller) -> tuple[Document, Ur
         fields["execution"] = {} if request.get("clear_all") else _without_outputs(old["execution"])
         if request.get("clear_all"):
             fields["script"] = {}
-        fields = record(connection, old, fields, caller)
-        fields.pop("run_id")
-    answer = {"updated": 1, "fields": fields, "deleted_models": deleted, "dequeued": {}, "urls": None}
+        fields = task_status.record(connection, old, fields, caller)
+        shown = {key: value for key, value in fields.items() if not TASKS.fields[key].internal}
+        removed = queue_entries.remove_everywhere(connection, request["task"])
+    dequeued = {"removed": removed} if removed else {}
+    answer = {"updated": 1, "fields": shown, "deleted_models": deleted, "dequeued": dequeued, "urls": None}
     return answer, urls
 
 
@@ -64,6 +78,7 @@ def delete(store: Store, request: Document, caller: Caller) -> tuple[Document, U
                 urls.add(delete(store, step, caller)[1])
         urls.event_urls += leftovers.drop_events(connection, task_id)
         connection.execute("DELETE FROM streams WHERE task = ?", (task_id,))
+        queue_entries.forget(connection, task_id)
         deleted = 0
         if request.get("delete_output_models", True):
             deleted, model_urls = leftovers.drop_draft_models(connection, task_id)

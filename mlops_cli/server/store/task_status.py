@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from ...errors import Conflict
-from ...schemas.status import COMPLETED, FAILED, IN_PROGRESS, PUBLISHED, QUEUED, STOPPED, TRANSITIONS, is_legal
+from ...schemas.status import (
+    COMPLETED,
+    ENDED,
+    FAILED,
+    IN_PROGRESS,
+    PUBLISHED,
+    QUEUED,
+    STOPPED,
+    TRANSITIONS,
+    is_legal,
+)
 from ..db.sqlite import Connection
 from ..query import dates
 from ..query.collections import TASKS
-from . import projects
+from . import projects, queue_entries
 from .documents import Document, change, stored
 from .store import Caller, Store
 
@@ -39,6 +49,8 @@ def set_status(connection: Connection, request: Document, old: Document, new: st
         fields["published"] = now
     if new == QUEUED:
         fields["system_tags"] = [tag for tag in old["system_tags"] if tag != "development"]
+    if new in ENDED:
+        queue_entries.remove_everywhere(connection, request["task"])
     return record(connection, old, fields, caller)
 
 
