@@ -13,7 +13,7 @@ __mlops_names() {
 
 __mlops_at() {
     case "$1" in
-        "") words='run ls show logs metrics plot diff clone checkout tag note rename mv archive rm project status sync doctor export import config completion api plugin help version' flags='--version -V --debug --verbose -v --quiet -q --color --no-pager --no-input --user --json --output -o -h --help' kinds='' ;;
+        "") words='run ls show logs metrics plot diff clone checkout tag note rename mv archive rm project status sync server doctor export import config completion api plugin help version' flags='--version -V --debug --verbose -v --quiet -q --color --no-pager --no-input --user --json --output -o -h --help' kinds='' ;;
         "run") words='' flags='--project -p --name -n --tag -t --note --type --metrics --no-printed-metrics --no-hook --secrets --upload --json-file --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
         "ls") words='' flags='--project -p --sort -s --limit -n --all --archived --json --output -o --columns -c --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
         "show") words='' flags='--json --output -o --columns -c --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
@@ -36,6 +36,10 @@ __mlops_at() {
         "project rm") words='' flags='--yes -y --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='project' ;;
         "status") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
         "sync") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
+        "server") words='up status stop' flags='-h --help' kinds='' ;;
+        "server up") words='' flags='--host --port --detach -d --classic-ports --url --tls-cert --tls-key --behind-proxy --quota --access-log --print-unit --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
+        "server status") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
+        "server stop") words='' flags='--debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
         "doctor") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
         "export") words='' flags='--to --force --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
         "import") words='' flags='--new-ids --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
@@ -59,7 +63,7 @@ _mlops() {
     local -a typed
     read -r -a typed <<< "$line"
     if [[ $line == *[[:space:]] ]]; then cur=""; else cur=${typed[-1]}; unset 'typed[-1]'; fi
-    local taking=" --at --body --color --columns --description --field --json-file --limit --metric --metrics --name --note --only --output --project --remove --samples --secrets --set --sort --tag --to --tolerance --type --user -F -S -c -d -m -n -o -p -r -s -t " value="" given=0
+    local taking=" --access-log --at --body --color --columns --description --field --host --json-file --limit --metric --metrics --name --note --only --output --port --project --quota --remove --samples --secrets --set --sort --tag --tls-cert --tls-key --to --tolerance --type --url --user -F -S -c -m -n -o -p -r -s -t " value="" given=0
     __mlops_at ""
     for word in "${typed[@]:1}"; do
         if [[ -n $value ]]; then value=""; continue; fi

@@ -42,6 +42,7 @@ TABLE: dict[str, Row] = {
         TOOL,
     ),
     "sync": Row("status:sync_app", "Send what earlier runs could not.", TOOL),
+    "server": Row("server", "The store of this machine as a server for a team.", TOOL),
     "doctor": Row("doctor", "Check what mlops stands on.", TOOL),
     "export": Row("transfer:export_app", "Write experiments into one file.", TOOL),
     "import": Row(

@@ -44,6 +44,7 @@ class Database:
         self._local = threading.local()
         self._all: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
+        self._writing = threading.Lock()
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -85,7 +86,8 @@ class Database:
                 f"the store was made by a newer mlops that allows this one to read only ({self.path})",
                 hint="upgrade with `pip install -U mlops_cli`",
             )
-        with self.guard():
+        # Threads of one process queue up here: between processes SQLite can only sleep and try again.
+        with self.guard(), self._turn():
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -95,6 +97,15 @@ class Database:
                 if _is_open(connection):
                     connection.execute("ROLLBACK")
                 raise
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if not self._writing.acquire(timeout=self._busy_s):
+            raise Busy(f"the store is busy: others write to it ({self.path})", hint="try again")
+        try:
+            yield
+        finally:
+            self._writing.release()
 
     @contextmanager
     def guard(self) -> Iterator[None]:

@@ -1,7 +1,8 @@
 """The file store on the local disk, by content: the same bytes are stored once, whoever hands them over.
 
-A file lies at `<root>/<first two of sha256>/<sha256>/<name>`; its URI is that path after `files/`, so moving the store
-breaks no link. The API's edge turns it into an absolute `file://` URI and back.
+A file lies at `<root>/<first two of sha256>/<sha256>/<name>`, or, when a client of the API chose its path, at
+`<root>/named/<path>`; its URI is that path after `files/`, so moving the store breaks no link. The API's edge turns it
+into an absolute URI and back: `file://` in process, below the address that the client used over HTTP.
 """
 
 from __future__ import annotations
@@ -20,8 +21,12 @@ BLOCK_BYTES = 1 << 20
 ATTEMPTS = 1000
 NAME_BYTES = 200
 """Leaves room below the 255 bytes that file systems allow."""
+SEGMENT_BYTES = 255
+PATH_BYTES = 2000
 
-_STORED = re.compile(r"files/([0-9a-f]{2})/(\1[0-9a-f]{62})/([^/]+)\Z")
+_CONTENT = re.compile(r"files/([0-9a-f]{2})/(\1[0-9a-f]{62})/([^/?#]+)\Z")
+_NAMED = "files/named/"
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 class StoredFile(NamedTuple):
@@ -36,8 +41,13 @@ class StoredFile(NamedTuple):
 class LocalFiles:
     """Files below one folder. Several processes may use it at once: every file appears whole or not at all."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, urls: tuple[str, ...] = ()) -> None:
         self.root = root
+        self._urls = urls
+
+    def at(self, urls: tuple[str, ...]) -> LocalFiles:
+        """The same store, its files named below the first of these addresses; URIs below the others are ours, too."""
+        return LocalFiles(self.root, urls)
 
     def put(self, source: Path, name: str = "", *, link: bool = False) -> StoredFile:
         """Stores a copy of `source`: a reflink where the file system can, else a copy; with `link`, a hard link first.
@@ -59,13 +69,31 @@ class LocalFiles:
 
     def path_of(self, uri: str) -> Path:
         """Where the bytes of a stored URI (relative or absolute) lie. Raises InvalidInput for any other URI."""
-        found = _STORED.match(self.relative(uri))
-        if found is None:
-            raise InvalidInput(f"not a file of this store: {uri!r}")
-        return self.root / found[1] / found[2] / _decode(found[3])
+        stored = self.relative(uri)
+        found = _CONTENT.match(stored)
+        if found is not None:
+            return self.root / found[1] / found[2] / _decode(found[3])
+        if stored.startswith(_NAMED):
+            from urllib.parse import unquote  # noqa: PLC0415 - as in _quoted
+
+            return self.named(unquote(stored[len(_NAMED) :]))
+        raise InvalidInput(f"not a file of this store: {uri!r}")
+
+    def named(self, path: str) -> Path:
+        """Where the file lies whose path a client chose. Raises InvalidInput for a path that leaves the store."""
+        segments = path.split("/")
+        sizes = [len(segment.encode("utf-8", "surrogatepass")) for segment in segments]
+        if any(segment in ("", ".", "..") for segment in segments) or _UNSAFE.search(path):
+            raise InvalidInput(f"not a path of the file store: {path[:200]!a}")
+        if max(sizes) > SEGMENT_BYTES or sum(sizes) + len(sizes) > PATH_BYTES:
+            raise InvalidInput(f"too long for a path of the file store: {path[:80]!a}...")
+        return self.root.joinpath("named", *segments)
 
     def owns(self, uri: object) -> bool:
-        return isinstance(uri, str) and _STORED.match(self.relative(uri)) is not None
+        if not isinstance(uri, str):
+            return False
+        stored = self.relative(uri)
+        return stored.startswith(_NAMED) or _CONTENT.match(stored) is not None
 
     def delete(self, uri: str) -> bool:
         """Removes one name of a stored content; False when it was gone already. Asks nobody who refers to it."""
@@ -76,20 +104,36 @@ class LocalFiles:
             return False
         except OSError as exc:
             raise _explain(exc, path, self.root) from exc
-        for folder in (path.parent, path.parent.parent):
+        self.prune(path.parent)
+        return True
+
+    def prune(self, folder: Path) -> None:
+        """Removes the folders of ours that are empty now, from this one up."""
+        while folder != self.root and folder.is_relative_to(self.root):
             try:
                 folder.rmdir()
             except OSError:
-                break
-        return True
+                return
+            folder = folder.parent
 
     def relative(self, uri: str) -> str:
         """The stored form of a URI of ours; any other URI unchanged."""
-        return "files/" + uri[len(self._prefix) :] if uri.startswith(self._prefix) else uri
+        if not self._urls:
+            return "files/" + uri[len(self._prefix) :] if uri.startswith(self._prefix) else uri
+        for url in self._urls:
+            if uri.startswith(url + "/"):
+                path = uri[len(url) + 1 :]
+                return path if _CONTENT.match(path) else _NAMED + _requoted(path)
+        return uri
 
     def absolute(self, uri: str) -> str:
-        """The `file://` form of a stored URI; any other URI unchanged."""
-        return self._prefix + uri[len("files/") :] if _STORED.match(uri) else uri
+        """The form for the outside of a stored URI; any other URI unchanged."""
+        is_named = uri.startswith(_NAMED)
+        if not is_named and not _CONTENT.match(uri):
+            return uri
+        if not self._urls:
+            return self._prefix + uri[len("files/") :]
+        return f"{self._urls[0]}/{uri[len(_NAMED) :] if is_named else uri}"
 
     @cached_property
     def _prefix(self) -> str:
@@ -215,6 +259,13 @@ def _quoted(path: str) -> str:
     from urllib.parse import quote  # noqa: PLC0415 - 2 ms that a listing without links does not pay
 
     return quote(path)
+
+
+def _requoted(path: str) -> str:
+    """However the client quoted it, one path has one form (in ASCII, too: it is looked for in stored texts)."""
+    from urllib.parse import unquote  # noqa: PLC0415 - as above
+
+    return _quoted(unquote(path))
 
 
 def _decode(segment: str) -> str:

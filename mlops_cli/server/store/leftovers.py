@@ -16,7 +16,7 @@ from .store import Store
 from .task_fields import artifact_key
 
 DELETED = "__DELETED__"
-_OURS = re.compile(r"[0-9a-f]{64}/[^/\"\\]+")
+_OURS = re.compile(r"files/(?:[0-9a-f]{2}/[0-9a-f]{64}/[^/\"\\]+|named/[^\"\\]+)")
 
 
 @dataclass(slots=True)
@@ -84,18 +84,14 @@ def sweep(store: Store, urls: Iterable[str]) -> int:
     Called after the transaction that removed the documents: a crash in between leaves a file too many, never a
     document whose file is gone.
     """
-    ours = {_key(url): url for url in urls if store.files.owns(url)}
+    ours = {store.files.relative(url) for url in urls if store.files.owns(url)}
     if not ours:
         return 0
     with store.db.read() as connection:
         for text in _texts(connection):
             for found in _OURS.findall(text):
-                ours.pop(found, None)
-    return sum(store.files.delete(url) for url in ours.values())
-
-
-def _key(url: str) -> str:
-    return "/".join(url.rsplit("/", 2)[1:])
+                ours.discard(found)
+    return sum(store.files.delete(url) for url in ours)
 
 
 def _texts(connection: Connection) -> Iterator[str]:

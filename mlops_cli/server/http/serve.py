@@ -1,0 +1,183 @@
+"""Runs the application: sockets, the event loop, slow connections, signals, and an end that drops nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.util
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import uvicorn
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+from ...errors import InvalidInput, Unreachable
+from ..files.incoming import sweep_stale
+from ..store.store import Store
+from .app import App, Face
+from .names import API_PORT, FILES_PORT, WEB_PORT
+
+HEADERS_S = 20.0
+"""A request whose headers are not complete after this time is cut off."""
+
+KEEP_ALIVE_S = 75
+GRACE_S = 30
+"""What is under way at the end gets this long."""
+
+BACKLOG = 2048
+
+
+class Listen(NamedTuple):
+    """Where to listen. Port 0 is any free one."""
+
+    host: str = "127.0.0.1"
+    port: int = API_PORT
+    certificate: Path | None = None
+    key: Path | None = None
+
+
+def serve(store: Store, listen: Listen, face: Face, *, on_ready: Callable[[list[int]], None]) -> None:
+    """Serves until SIGTERM or SIGINT. `on_ready` is told the ports once requests are answered.
+
+    Raises Unreachable (port taken), InvalidInput (certificate).
+    """
+    sockets = open_sockets(listen, classic=face.classic_ports)
+    app = App(store, face)
+    sweep_stale(store.files.root, time.time())
+    try:
+        server = _Server(_config(app, listen), app, lambda: on_ready([item.getsockname()[1] for item in sockets]))
+        server.run(sockets=sockets)
+    finally:
+        for item in sockets:
+            item.close()
+        app.close()
+
+
+def open_sockets(listen: Listen, *, classic: bool) -> list[socket.socket]:
+    """The main port first; then those of the classical deployment that are asked for."""
+    ports = [listen.port]
+    if classic:
+        ports += [port for port in (API_PORT, WEB_PORT, FILES_PORT) if port not in ports]
+    found: list[socket.socket] = []
+    try:
+        for port in ports:
+            found.append(_bind(listen.host, port))
+    except BaseException:
+        for item in found:
+            item.close()
+        raise
+    return found
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        found = socket.socket(family, kind, proto)
+    except (OSError, OverflowError) as exc:
+        raise InvalidInput(f"cannot listen on {host}:{port}: {exc}", hint="mlops server up --host 127.0.0.1") from exc
+    try:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Inherited by every connection: an answer in two packets would cost a client 40 ms.
+        found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        found.bind(address)
+        found.listen(BACKLOG)
+        found.setblocking(False)
+    except OSError as exc:
+        found.close()
+        raise Unreachable(
+            f"cannot listen on {host}:{port}: {exc.strerror}", hint="choose another port with --port; 0 is any free one"
+        ) from exc
+    return found
+
+
+def _config(app: App, listen: Listen) -> uvicorn.Config:
+    has_uvloop = importlib.util.find_spec("uvloop") is not None
+    config = uvicorn.Config(
+        app,
+        loop="uvloop" if has_uvloop else "asyncio",
+        http=_Patient,
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        access_log=False,
+        log_config=None,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=GRACE_S,
+        ssl_certfile=listen.certificate,
+        ssl_keyfile=listen.key,
+    )
+    try:
+        config.load()
+    except (OSError, ValueError) as exc:  # ssl's errors are OSErrors
+        raise InvalidInput(
+            f"cannot use the certificate {listen.certificate}: {exc}", hint="both must be PEM files that fit"
+        ) from exc
+    return config
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, app: App, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._app = app
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Who waits for news is answered now, else they would hold up the end.
+        self._app.live.stop()
+        await super().shutdown(sockets)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """As the base does, but a signal that ended us well is not raised again: the exit code is 0."""
+        with contextlib.suppress(ValueError):  # not the main thread: then somebody else ends us
+            before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGTERM, signal.SIGINT)}
+            try:
+                yield
+            finally:
+                for number, handler in before.items():
+                    signal.signal(number, handler)
+            return
+        yield
+
+
+_Base: Any = AutoHTTPProtocol
+
+
+class _Patient(_Base):  # type: ignore[misc]
+    """The protocol of uvicorn, cutting off who opens a connection, or begins a request, and does not go on."""
+
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._arm()
+
+    def data_received(self, data: bytes) -> None:
+        before = self.cycle
+        super().data_received(data)
+        if self.cycle is not before:
+            self._disarm()
+        elif self._timer is None and (before is None or before.response_complete):
+            self._arm()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._disarm()
+        super().connection_lost(exc)
+
+    def _arm(self) -> None:
+        self._timer = self.loop.call_later(HEADERS_S, self.transport.close)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
