@@ -222,7 +222,10 @@ def test_the_childs_life_does_not_hang_on_the_supervisor(bare: Bare) -> None:
 def test_a_killed_waiter_is_noticed_and_the_child_watched_to_its_end(bare: Bare) -> None:
     process = bare.start("sh", "-c", "sleep 0.6; echo end", stdout=subprocess.PIPE)
     wait_until(lambda: list(bare.runs.glob("*/child.json")), "the child's note")
-    os.kill(bare.json("child.json")["waiter"]["pid"], 9)
+    note = bare.json("child.json")
+    wait_until(lambda: Path(f"/proc/{note['pid']}/comm").read_text() == "sh\n", "exec")
+    time.sleep(0.1)
+    os.kill(note["waiter"]["pid"], 9)
     out, _ = process.communicate(timeout=10)
     assert out == b"end\n"
     assert (bare.ending["code"], bare.ending["signal"]) == (None, None)

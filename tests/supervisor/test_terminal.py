@@ -164,9 +164,10 @@ def test_bg_lets_the_child_run_on_and_fg_brings_it_back(
     shell.wait_for("$ ")
 
 
-def test_a_stopped_child_behind_a_pipe_stops_the_job(shell: Screen, bare: Bare) -> None:
-    shell.type(f"{bare.line} sh -c 'sleep 0.4; echo d''one' | cat\n")
-    wait_until(lambda: list(bare.runs.glob("*/child.json")), "the child's start")
+def test_a_stopped_child_behind_a_pipe_stops_the_job(shell: Screen, bare: Bare, script: Callable[[str], str]) -> None:
+    code = "import sys, time\nprint('ready', file=sys.stderr, flush=True)\ntime.sleep(0.4)\nprint('done')\n"
+    shell.type(f"{bare.line} {sys.executable} {script(code)} | cat\n")
+    shell.wait_for("ready")
     shell.type("\x1a")
     shell.wait_for("Stopped")
     shell.type("fg\n")
