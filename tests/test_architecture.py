@@ -95,7 +95,8 @@ def imports(path: Path) -> Iterator[tuple[int, str]]:
 
 def ours(path: Path) -> Iterator[tuple[int, str]]:
     for line, name in imports(path):
-        if name.startswith("mlops_cli."):
+        # Its own version is the one thing that the package itself says, and every room may know it.
+        if name.startswith("mlops_cli.") and name != "mlops_cli.__version__":
             yield line, name.removeprefix("mlops_cli.")
 
 

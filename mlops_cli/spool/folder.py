@@ -10,6 +10,7 @@ import fcntl
 import os
 import time
 
+from .. import __version__
 from ..hook.records import encode
 
 # A training process opens its own run folder: what only others need (pathlib, json, typing: ten milliseconds) is
@@ -226,7 +227,13 @@ class RunFolder:
         if self._is_elsewhere(fd):
             os.close(fd)
             return None
-        me = {"host": os.uname().nodename, "boot_id": boot_id(), "pid": os.getpid(), "since": time.time()}
+        me = {
+            "host": os.uname().nodename,
+            "boot_id": boot_id(),
+            "pid": os.getpid(),
+            "since": time.time(),
+            "version": __version__,
+        }
         os.ftruncate(fd, 0)
         os.pwrite(fd, encode(me).encode("ascii"), 0)
         return Lock(fd)
@@ -249,7 +256,7 @@ class RunFolder:
             os.close(fd)
 
     def holder(self) -> dict[str, Any]:
-        """Who took the lock last and did not give it back: host, boot_id, pid, since; empty when nobody."""
+        """Who took the lock last and did not give it back: host, boot_id, pid, since, version; empty when nobody."""
         return self.read_json("lock") or {}
 
     def beat(self) -> None:

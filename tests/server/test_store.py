@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import sqlite3
 import stat
@@ -18,6 +19,7 @@ from mlops_cli.server.db import filesystem, migrate
 from mlops_cli.server.db.sqlite import Database
 from mlops_cli.server.dispatch import dispatch
 from mlops_cli.server.store.store import open_store
+from mlops_cli.spool.folder import RunFolder
 from mlops_cli.testing.store import make_task, temporary_store
 
 
@@ -121,6 +123,18 @@ def test_no_store_is_migrated_while_a_live_run_holds_it(tmp_path, monkeypatch):
             reopen(tmp_path)
         assert caught.value.hint
     reopen(tmp_path).close()
+
+
+def test_a_run_of_this_version_holds_no_migration_up_and_one_of_another_version_does(tmp_path, monkeypatch):
+    old_store(tmp_path, monkeypatch)
+    folder = RunFolder.create(tmp_path / "runs")
+    with folder.lock():
+        holder = json.loads((folder.path / "lock").read_text())
+        (folder.path / "lock").write_text(json.dumps({**holder, "version": "0.0.1"}))
+        with pytest.raises(Conflict, match="another version"):
+            reopen(tmp_path)
+        (folder.path / "lock").write_text(json.dumps(holder))
+        reopen(tmp_path)
 
 
 def test_a_newer_store_is_refused_read_or_used_as_it_allows(made):

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from ... import __version__
 from ...errors import Conflict, Unreachable
 from .sqlite import BUSY_S, Database
 
@@ -60,12 +62,15 @@ def statements(script: str) -> Iterator[str]:
 
 
 def live_runs(runs: Path) -> list[str]:
-    """The runs whose supervisor lives: those marked live whose lock is held."""
+    """The runs that another version of the program holds: those marked live whose lock is held by one.
+
+    A run of this version, the caller's own first of all, opens the store as it will be: it holds nothing up.
+    """
     try:
         names = [entry.name for entry in (runs / "live").iterdir()]
     except OSError:
         return []
-    return sorted(name for name in names if _is_held(runs / name / "lock"))
+    return sorted(name for name in names if _is_held_by_another(runs / name / "lock"))
 
 
 def _steps() -> list[tuple[int, Path]]:
@@ -86,13 +91,13 @@ def _refuse_while_live(runs: Path) -> None:
     live = live_runs(runs)
     if live:
         raise Conflict(
-            f"the store must be migrated, but {len(live)} live run(s) of an older mlops use it: {', '.join(live[:3])}",
+            f"the store must be migrated, but {len(live)} live run(s) of another version of mlops use it: {', '.join(live[:3])}",
             hint="wait until they have ended, then repeat the command",
             data={"runs": live},
         )
 
 
-def _is_held(lock: Path) -> bool:
+def _is_held_by_another(lock: Path) -> bool:
     try:
         descriptor = os.open(lock, os.O_RDONLY)
     except OSError:
@@ -100,10 +105,18 @@ def _is_held(lock: Path) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
-        return True
+        return _version_of_holder(descriptor) != __version__
     finally:
         os.close(descriptor)
     return False
+
+
+def _version_of_holder(descriptor: int) -> str:
+    """What the holder wrote of itself; the first releases wrote no version."""
+    try:
+        return str(json.loads(os.pread(descriptor, 4096, 0)).get("version", ""))
+    except (OSError, ValueError, AttributeError):
+        return ""
 
 
 def _back_up(db: Database, version: int) -> None:
