@@ -83,11 +83,17 @@ def _kill_in(recorded: Recorded, argv: list[str], phase: str, chance: random.Ran
 
 
 def _check(recorded: Recorded, ledger: Path) -> None:
-    for folder in recorded.folders():
-        if not (folder / "child.json").exists():
-            os.utime(folder, (1, 1))  # older than a run that is just being started
-    recorded.settle()
-    wait_until(lambda: not _live(recorded), "the end of every run", timeout=20)
+    killed_at = time.monotonic()
+
+    def is_settled() -> bool:
+        for folder in recorded.folders():
+            # The waiter may have been forked already and about to note its child; after that it is an old folder.
+            if not (folder / "child.json").exists() and time.monotonic() - killed_at > 0.5:
+                os.utime(folder, (1, 1))
+        recorded.settle()
+        return not _live(recorded)
+
+    wait_until(is_settled, "the end of every run", timeout=20)
     tasks = recorded.tasks()
     assert all(task["status"] in ("completed", "failed") for task in tasks), [task["status"] for task in tasks]
     runs = [task["runtime"]["mlops_run"] for task in tasks]
