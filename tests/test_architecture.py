@@ -52,7 +52,6 @@ DOORS: dict[str, tuple[str, ...]] = {
     "uvloop": ("server/http/",),
     "httptools": ("server/http/",),
     "python_multipart": ("server/http/",),
-    "zstandard": ("server/http/",),
     "jwt": ("server/auth/",),
     "psycopg": ("server/db/",),
 }

@@ -79,7 +79,7 @@ def up(
         return
     from ..server.auth.first import first_key
     from ..server.http.app import Face
-    from ..server.http.serve import Listen, serve
+    from ..server.http.serve import Listen, Service
     from ..server.running import claimed, tell
     from ..server.store.store import open_store
 
@@ -90,12 +90,14 @@ def up(
         try:
             made = first_key(store)
 
-            def ready(ports: list[int]) -> None:
-                base = url.rstrip("/") or _url(host, ports[0], is_tls=certificate is not None)
-                tell(paths.data, url=base, ports=ports)
+            service = Service(store, Listen(host, port, certificate, key), face)
+            base = url.rstrip("/") or _url(host, service.ports[0], is_tls=certificate is not None)
+
+            def ready() -> None:
+                tell(paths.data, url=base, ports=service.ports)
                 _introduce(context, base, made, classic=classic_ports)
 
-            serve(store, Listen(host, port, certificate, key), face, on_ready=ready)
+            service.run(ready)
         finally:
             store.close()
 

@@ -7,6 +7,7 @@ import contextlib
 import importlib.util
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -40,21 +41,38 @@ class Listen(NamedTuple):
     key: Path | None = None
 
 
-def serve(store: Store, listen: Listen, face: Face, *, on_ready: Callable[[list[int]], None]) -> None:
-    """Serves until SIGTERM or SIGINT. `on_ready` is told the ports once requests are answered.
+class Service:
+    """One server: `run` until `stop` (from any thread), SIGTERM or SIGINT."""
 
-    Raises Unreachable (port taken), InvalidInput (certificate).
-    """
-    sockets = open_sockets(listen, classic=face.classic_ports)
-    app = App(store, face)
-    sweep_stale(store.files.root, time.time())
-    try:
-        server = _Server(_config(app, listen), app, lambda: on_ready([item.getsockname()[1] for item in sockets]))
-        server.run(sockets=sockets)
-    finally:
-        for item in sockets:
+    def __init__(self, store: Store, listen: Listen, face: Face) -> None:
+        """Listens at once, answers from `run` on. Raises Unreachable (port taken), InvalidInput (certificate)."""
+        self._sockets = open_sockets(listen, classic=face.classic_ports)
+        self.ports: list[int] = [item.getsockname()[1] for item in self._sockets]
+        try:
+            self._app = App(store, face)
+            self._server = _Server(_config(self._app, listen), self._app)
+        except BaseException:
+            self._close()
+            raise
+        self._store = store
+
+    def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
+        """`on_ready` is called once requests are answered."""
+        sweep_stale(self._store.files.root, time.time())
+        self._server.on_ready = on_ready
+        try:
+            self._server.run(sockets=self._sockets)
+        finally:
+            self._close()
+            self._app.close()
+
+    def stop(self) -> None:
+        """Lets what is under way finish; returns at once."""
+        self._server.should_exit = True
+
+    def _close(self) -> None:
+        for item in self._sockets:
             item.close()
-        app.close()
 
 
 def open_sockets(listen: Listen, *, classic: bool) -> list[socket.socket]:
@@ -122,14 +140,14 @@ def _config(app: App, listen: Listen) -> uvicorn.Config:
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, app: App, on_ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, app: App) -> None:
         super().__init__(config)
         self._app = app
-        self._on_ready = on_ready
+        self.on_ready: Callable[[], None] = lambda: None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        self._on_ready()
+        self.on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         # Who waits for news is answered now, else they would hold up the end.
@@ -139,15 +157,15 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """As the base does, but a signal that ended us well is not raised again: the exit code is 0."""
-        with contextlib.suppress(ValueError):  # not the main thread: then somebody else ends us
-            before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGTERM, signal.SIGINT)}
-            try:
-                yield
-            finally:
-                for number, handler in before.items():
-                    signal.signal(number, handler)
+        if threading.current_thread() is not threading.main_thread():
+            yield
             return
-        yield
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 _Base: Any = AutoHTTPProtocol

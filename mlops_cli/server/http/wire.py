@@ -88,7 +88,7 @@ def pack(body: bytes, accept_encoding: str) -> tuple[bytes, str]:
         return body, ""
     taken = {part.split(";")[0].strip() for part in accept_encoding.split(",") if "q=0" not in part.replace(" ", "")}
     if "zstd" in taken and (zstd := _zstd()) is not None:
-        packed, name = zstd.ZstdCompressor(level=1).compress(body), "zstd"
+        packed, name = zstd.compress(body, level=1), "zstd"
     elif "gzip" in taken:
         squeeze = zlib.compressobj(1, zlib.DEFLATED, 31)
         packed, name = squeeze.compress(body) + squeeze.flush(), "gzip"
@@ -172,7 +172,10 @@ def _plain_array(value: Any) -> Any:
 
 
 def _zstd() -> Any:
-    try:
-        return import_module("zstandard")
-    except ImportError:
-        return None
+    """Python's own from 3.14 on; before, its backport where it is installed."""
+    for name in ("compression.zstd", "backports.zstd"):
+        try:
+            return import_module(name)
+        except ImportError:
+            continue
+    return None
