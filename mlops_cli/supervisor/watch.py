@@ -193,6 +193,8 @@ class Watch:
         if self.wiring.is_interactive:
             if signum == signal.SIGHUP:
                 self._kill_foreground(signum)
+                # As the kernel does for a job that a shell leaves stopped: it could not take the hangup otherwise.
+                self._kill_foreground(signal.SIGCONT)
             else:
                 self._kill(signum)
             return

@@ -237,6 +237,19 @@ def test_a_closed_window_hangs_up_on_the_child(screen: Callable[..., Screen], ba
     assert bare.ending["signal"] == signal.SIGHUP
 
 
+def test_a_window_closed_on_a_stopped_child_ends_it(shell: Screen, bare: Bare) -> None:
+    shell.type(f"{bare.line} sleep 30\n")
+    wait_until(lambda: list(bare.runs.glob("*/child.json")), "the child's start")
+    child = bare.json("child.json")["pid"]
+    wait_until(lambda: Path(f"/proc/{child}/comm").read_text() == "sleep\n", "exec")
+    os.kill(child, signal.SIGSTOP)
+    shell.wait_for("Stopped")
+    os.close(shell.fd)
+    shell.fd = os.open(os.devnull, os.O_RDWR)
+    wait_until(lambda: not Path(f"/proc/{child}").exists(), "the child's end")
+    wait_until((bare.runs / "ending").exists, "our own end")
+
+
 def test_killing_the_supervisor_ends_an_interactive_child_as_a_closed_window_does(
     screen: Callable[..., Screen], bare: Bare
 ) -> None:
