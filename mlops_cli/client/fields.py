@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from ..schemas import times
 from ..schemas.metrics import name_key
 from ..schemas.status import ENDED, STATUS_WORDS
 from .api import Json
@@ -201,10 +202,10 @@ def _script(name: str, key: str) -> Field:
 
 def _duration(task: Json, view: View) -> float | None:
     """Seconds from start to end, or to now while it runs."""
-    started = parse_date(task.get("started"))
+    started = parse_date(times.began(task))
     if started is None:
         return None
-    ended = parse_date(task.get("completed"))
+    ended = parse_date(times.finished(task))
     if ended is None:
         ended = None if task.get("status") in ENDED else view.now
     return None if ended is None else max(0.0, (ended - started).total_seconds())
@@ -246,7 +247,7 @@ BUILT_IN: dict[str, Field] = {
         _plain("worker", TEXT, "last_worker"),
         Field("project", TEXT, ("project",), _by_name("project", lambda view: view.projects)),
         Field("user", TEXT, ("user",), _by_name("user", lambda view: view.users)),
-        Field("duration", SPAN, ("started", "completed", "status"), _duration),
+        Field("duration", SPAN, ("started", "completed", "status", *times.PATHS), _duration),
         Field("age", SPAN, ("created",), _age),
         _runtime("host", "hostname", is_loose=True),
         _runtime("gpu", "gpu_type", is_loose=True),

@@ -119,5 +119,5 @@ def _most(limit: int | None, *, all_: bool, screenful: bool) -> int:
 def _documents(docs: list[dict[str, Any]], chosen: Any) -> list[dict[str, Any]]:
     """The API's own documents, or only the columns that were asked for."""
     if chosen is None:
-        return [{name: doc.get(name) for name in FIELDS} for doc in docs]
+        return [{name: doc.get(name) for name in dict.fromkeys(f.partition(".")[0] for f in FIELDS)} for doc in docs]
     return [{column.key: cells[at] for column, cells in chosen} for at in range(len(docs))]

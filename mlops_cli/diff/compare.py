@@ -6,8 +6,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from ..schemas import times
 from ..schemas.tasks import Task
 from .comparison import SAME, AnyRow, Comparison, Row, Section, Side
 from .metrics import metric_rows
@@ -157,7 +158,7 @@ def _outcome(tasks: Sequence[Task], options: Options) -> list[AnyRow]:
         table = {"status": task.status}
         if task.status == "failed" and task.status_reason:
             table["reason"] = task.status_reason
-        if task.last_iteration:
+        if task.last_iteration is not None:
             table["last_iteration"] = str(task.last_iteration)
         tables.append(table)
     return _text_rows(tables)
@@ -167,7 +168,8 @@ def _time(tasks: Sequence[Task], options: Options) -> list[AnyRow]:
     tables = []
     for task in tasks:
         seconds = duration_s(task)
-        table = {"started": task.started} if task.started else {}
+        started = times.began(_dates(task))
+        table = {"started": started} if started else {}
         tables.append({**table, **({} if seconds is None else {"duration_s": f"{seconds:.3f}"})})
     return _text_rows(tables)
 
@@ -175,10 +177,15 @@ def _time(tasks: Sequence[Task], options: Options) -> list[AnyRow]:
 def duration_s(task: Task) -> float | None:
     """Seconds from start to end; None while it runs."""
     try:
-        started, ended = (datetime.fromisoformat(text or "") for text in (task.started, task.completed))
+        found = _dates(task)
+        started, ended = (datetime.fromisoformat(text or "") for text in (times.began(found), times.finished(found)))
     except ValueError:
         return None
     return max(0.0, (_utc(ended) - _utc(started)).total_seconds())
+
+
+def _dates(task: Task) -> dict[str, Any]:
+    return {"started": task.started, "completed": task.completed, "runtime": task.runtime}
 
 
 def _utc(moment: datetime) -> datetime:

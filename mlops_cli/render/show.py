@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from ..schemas import times
 from . import patches, tasks, values
 from .blocks import Page
 
@@ -62,7 +63,7 @@ class Report:
                 ("id", doc["id"]),
                 ("project", self.project),
                 ("command", _command(runtime)),
-                ("started", _when(doc.get("started") or doc.get("created"), self.now)),
+                ("started", _when(times.began(doc) or doc.get("created"), self.now)),
                 ("took", _or_nothing(values.span, tasks.duration_s(doc, self.now))),
                 ("step", str(doc.get("last_iteration") or "")),
                 ("tags", ", ".join(doc.get("tags") or ())),

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from ..errors import InvalidInput
+from ..schemas import times
 from . import values
 from .table import KEEP, METRIC, PARAMETER, USEFUL, Column
 
@@ -24,7 +25,7 @@ STATUS_STYLES = {
 FIELDS = (
     "id", "name", "type", "status", "status_reason", "status_message", "project", "parent", "user", "tags", "comment",
     "created", "started", "completed", "last_update", "active_duration", "last_iteration", "last_worker",
-    "hyperparams", "last_metrics",
+    "hyperparams", "last_metrics", *times.PATHS,
 )  # fmt: skip
 """What a list asks for: everything that a column may show, and nothing that can be large."""
 
@@ -48,10 +49,10 @@ def status_style(status: Any) -> str:
 
 def duration_s(doc: Doc, now: datetime) -> float | None:
     """How long it ran: to its end, or until now while it runs."""
-    begin = values.parse_time(doc.get("started"))
+    begin = values.parse_time(times.began(doc))
     if begin is None:
         return None
-    end = values.parse_time(doc.get("completed")) or (now if doc.get("status") == "in_progress" else None)
+    end = values.parse_time(times.finished(doc)) or (now if doc.get("status") == "in_progress" else None)
     if end is None:
         return doc.get("active_duration")
     return max(0.0, (end - begin).total_seconds())
@@ -123,7 +124,6 @@ class Columns:
     def _field(self, name: str) -> tuple[Column, list[Any]] | None:
         docs, now = self.docs, self.now
         plain = {"type", "user", "parent", "comment", "last_worker", "status_reason", "status_message"}
-        times = {"created", "started", "completed", "last_update"}
         if name == "id":
             cut = self.short
             return Column("id", rank=KEEP, show=lambda v: v[:cut]), [doc["id"] for doc in docs]
@@ -136,7 +136,7 @@ class Columns:
             return Column("project", flexible=True), [self.projects.get(d.get("project") or "") for d in docs]
         if name == "age":
             column = Column("started", "AGE", right=True, show=lambda v: values.age(v, now))
-            return column, [doc.get("started") or doc.get("created") for doc in docs]
+            return column, [times.began(doc) or doc.get("created") for doc in docs]
         if name == "duration":
             column = Column("duration_s", "TIME", right=True, show=values.span)
             return column, [duration_s(doc, now) for doc in docs]
@@ -144,7 +144,10 @@ class Columns:
             return Column("last_iteration", "ITER", numeric=True), [doc.get("last_iteration") for doc in docs]
         if name == "tags":
             return Column("tags", show=lambda v: ",".join(v or []) or values.MISSING), [d.get("tags") for d in docs]
-        if name in times:
+        if name in ("started", "completed"):
+            moment = times.began if name == "started" else times.finished
+            return Column(name, show=values.local_time), [moment(doc) for doc in docs]
+        if name in ("created", "last_update"):
             return Column(name, show=values.local_time), [doc.get(name) for doc in docs]
         if name in plain:
             return Column(name, flexible=name == "comment"), [doc.get(name) for doc in docs]

@@ -47,6 +47,11 @@ class ConsoleLog:
         self._scrubbers: dict[str, secrets.ConsoleScrubber] = {}
         self._seen: dict[str, tuple[int, float]] = {}
 
+    @property
+    def findings(self) -> list[secrets.Finding]:
+        """The secrets that were hidden from what was printed."""
+        return [finding for scrubber in self._scrubbers.values() for finding in scrubber.findings]
+
     def drain(self, *, is_last: bool, deadline: float | None) -> bool:
         """Send what is new; whether everything that was there is sent."""
         before = dict(self._sent)

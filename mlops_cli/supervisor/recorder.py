@@ -132,6 +132,8 @@ class Recorder(threading.Thread):
         recording = self._recording
         assert recording is not None
         recording.hand_over()
+        for warning in recording.warnings:
+            self._notice(warning)
         self.metrics = report.last_metrics(recording)
         recording.end(verdict)
 

@@ -9,12 +9,14 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import secrets
 from ..errors import Conflict, InvalidInput
 from ..hook.records import Writer
+from ..schemas import times
 from ..spool.folder import RunFolder
 from ..spool.shipper import Shipper
 from . import collect, phases
@@ -30,6 +32,7 @@ NOTES = "notes.jsonl"
 FALLBACK_PROJECT = "experiments"
 PING_S = 60.0
 MAX_NOTES_CHARS = 8000
+MAX_NAMED = 5
 
 
 class Recording:
@@ -129,18 +132,38 @@ class Recording:
 
             written = hand_over(self.api, self.task, self.spec, self._collected)
             self._leave_footprints(written)
-            self._tell_left_out()
+            for finding in self._console.findings:
+                self._collected.left_out[finding.place] = f"a secret ({finding.kind}) was hidden"
+            self.api.tasks.edit_runtime(self.task, {times.ENDED: _iso(self._ended_at()), **self._left_out()})
             self.progress.reach(phases.FILES, handed_over=True)
 
     def _leave_footprints(self, written: list[str]) -> None:
         """So that the next run here does not take these files for code."""
         from . import footprints  # noqa: PLC0415 - as above
 
-        ended_at = (self.folder.read_json("exit.json") or {}).get("ended_at") or time.time()
         try:
-            footprints.remember(self.folder.runs.parent, Path(self.spec.cwd), written, ended_at=float(ended_at))
+            footprints.remember(self.folder.runs.parent, Path(self.spec.cwd), written, ended_at=self._ended_at())
         except (OSError, ValueError) as exc:  # the record is whole without it; a name may hold a zero byte
             self._collected.left_out["the index of written files"] = str(exc)
+
+    def _ended_at(self) -> float:
+        """When the run ended; where nobody was left to note it, when it last wrote something."""
+        said = (self.folder.read_json("exit.json") or {}).get("ended_at")
+        if isinstance(said, int | float):
+            return float(said)
+        wrote = [path.stat().st_mtime for part in ("spool", "console") for path in (self.folder.path / part).iterdir()]
+        return max(wrote, default=time.time())
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the person should hear at the end: what was hidden, and which files the code lacks for it."""
+        notes = self._collected.left_out
+        hidden = [what for what, why in notes.items() if why.startswith("a secret (")]
+        lacking = [f"{what} is not in the record: it {why}" for what, why in notes.items() if "holds a secret" in why]
+        if hidden:
+            more = f" and {len(hidden) - MAX_NAMED} more" if len(hidden) > MAX_NAMED else ""
+            lacking.append(f"secrets were hidden: {', '.join(hidden[:MAX_NAMED])}{more}")
+        return lacking
 
     def end(self, verdict: Verdict) -> None:
         """The terminal status, last: a finished task refuses more."""
@@ -178,7 +201,11 @@ class Recording:
         }
 
     def _runtime(self) -> dict[str, Any]:
-        return {"mlops_run": self.folder.run_id, "mlops_kind": self.spec.kind}
+        return {
+            "mlops_run": self.folder.run_id,
+            "mlops_kind": self.spec.kind,
+            times.STARTED: _iso(self.spec.started_at),
+        }
 
     def _send(self, body: dict[str, Any]) -> dict[str, Any]:
         body = {
@@ -254,8 +281,11 @@ class Recording:
 
     def _tell_left_out(self) -> None:
         if self._collected.left_out:
-            text = "\n".join(f"{what}: {why}" for what, why in self._collected.left_out.items())
-            self.api.tasks.edit_runtime(self.task, {"mlops_notes": self._clean(text)[:MAX_NOTES_CHARS]})
+            self.api.tasks.edit_runtime(self.task, self._left_out())
+
+    def _left_out(self) -> dict[str, str]:
+        text = "\n".join(f"{what}: {why}" for what, why in self._collected.left_out.items())
+        return {"mlops_notes": self._clean(text)[:MAX_NOTES_CHARS]} if text else {}
 
     def _scrub(self, name: str, value: str) -> str:
         if self.spec.secrets == "keep":
@@ -266,6 +296,10 @@ class Recording:
         if self.spec.secrets == "keep":
             return text
         return secrets.scrub_text(text, known=self._known, place="run").value
+
+
+def _iso(moment_s: float) -> str:
+    return datetime.fromtimestamp(moment_s, UTC).isoformat(timespec="microseconds")
 
 
 def _read_notes(path: Path) -> list[dict[str, Any]]:

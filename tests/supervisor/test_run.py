@@ -7,7 +7,11 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from datetime import datetime
 from pathlib import Path
+
+from mlops_cli.schemas import times
 
 from .conftest import Recorded, python, wait_until
 
@@ -204,3 +208,29 @@ def _phase(recorded: Recorded) -> str:
     folders = recorded.folders()
     path = folders[0] / "recording.json" if folders else Path("none")
     return str(json.loads(path.read_text()).get("phase")) if path.exists() else ""
+
+
+def test_the_record_knows_when_the_run_really_began_and_ended(recorded: Recorded) -> None:
+    before = time.time()
+    recorded("sh", "-c", "sleep 0.4")
+    task = recorded.task()
+    began, ended = (datetime.fromisoformat(str(find(task))).timestamp() for find in (times.began, times.finished))
+    assert before <= began <= time.time()
+    assert 0.4 <= ended - began <= 10
+
+
+def test_the_person_hears_at_the_end_what_was_hidden(recorded: Recorded) -> None:
+    key = "ghp_" + "a1B2c3D4e5F6g7H8i9J0" * 2
+    done = recorded("sh", "-c", f"echo {key}", "--password", "hunter22")
+    first, last = done.stderr.decode().splitlines()
+    assert first.startswith("mlops: secrets were hidden: ")
+    assert "console line 1" in first and "argv[" in first
+    assert key not in done.stderr.decode() and "hunter22" not in done.stderr.decode()
+    assert last.endswith(f"mlops show {recorded.task()['id'][:8]}")
+
+
+def test_a_file_left_out_for_a_secret_is_named_at_the_end(recorded: Recorded) -> None:
+    subprocess.run(["git", "init", "-q", "."], cwd=recorded.cwd, check=True)
+    (recorded.cwd / "weights.bin").write_bytes(b"\0\1AKIA" + b"QWERTYUIOPASDFGH" + b"\0")
+    done = recorded("sh", "-c", "true")
+    assert b"mlops: weights.bin is not in the record: it holds a secret" in done.stderr

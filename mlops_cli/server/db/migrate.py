@@ -91,7 +91,8 @@ def _refuse_while_live(runs: Path) -> None:
     live = live_runs(runs)
     if live:
         raise Conflict(
-            f"the store must be migrated, but {len(live)} live run(s) of another version of mlops use it: {', '.join(live[:3])}",
+            f"the store must be migrated, but {len(live)} live run(s) of another version of mlops use it: "
+            f"{', '.join(live[:3])}",
             hint="wait until they have ended, then repeat the command",
             data={"runs": live},
         )
