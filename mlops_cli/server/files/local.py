@@ -23,6 +23,7 @@ NAME_BYTES = 200
 """Leaves room below the 255 bytes that file systems allow."""
 SEGMENT_BYTES = 255
 PATH_BYTES = 2000
+DELETED_KEPT = 10_000
 
 _CONTENT = re.compile(r"files/([0-9a-f]{2})/(\1[0-9a-f]{62})/([^/?#]+)\Z")
 _NAMED = "files/named/"
@@ -44,10 +45,13 @@ class LocalFiles:
     def __init__(self, root: Path, urls: tuple[str, ...] = ()) -> None:
         self.root = root
         self._urls = urls
+        self._deleted: dict[Path, None] = {}
 
     def at(self, urls: tuple[str, ...]) -> LocalFiles:
         """The same store, its files named below the first of these addresses; URIs below the others are ours, too."""
-        return LocalFiles(self.root, urls)
+        same = LocalFiles(self.root, urls)
+        same._deleted = self._deleted
+        return same
 
     def put(self, source: Path, name: str = "", *, link: bool = False) -> StoredFile:
         """Stores a copy of `source`: a reflink where the file system can, else a copy; with `link`, a hard link first.
@@ -105,7 +109,14 @@ class LocalFiles:
         except OSError as exc:
             raise _explain(exc, path, self.root) from exc
         self.prune(path.parent)
+        self._deleted[path] = None
+        if len(self._deleted) > DELETED_KEPT:
+            self._deleted.pop(next(iter(self._deleted), path), None)
         return True
+
+    def take_deleted(self, path: Path) -> bool:
+        """True, once, for a file that this process deleted together with the document that named it."""
+        return self._deleted.pop(path, self) is None
 
     def prune(self, folder: Path) -> None:
         """Removes the folders of ours that are empty now, from this one up."""
