@@ -34,8 +34,11 @@ def unexpected(called: Called) -> Json:
 
 
 def status_of(error: MlopsError) -> int:
-    """Above 500 only what clients wait for: 501 or 504 would have them repeat without a pause."""
-    return error.http_status if error.http_status in (429, 502, 503) or error.http_status <= 500 else 500
+    """Above 500 only what clients wait for: 501 or 504 would have them repeat without a pause.
+
+    507 is the file store's, whose clients count their tries.
+    """
+    return error.http_status if error.http_status in (502, 503, 507) or error.http_status <= 500 else 500
 
 
 def _around(called: Called, code: int, subcode: int, message: str, told: Json, data: Json, request_id: str) -> Json:

@@ -151,9 +151,12 @@ class FileServer:
     def _delete(self, path: str) -> None:
         try:
             target = self._find(path)
+        except (MlopsError, OSError, ValueError) as exc:
+            raise Missing(f"no such file: {path[:200]!a}") from exc
+        try:
             size = target.lstat().st_size
             target.unlink()
-        except (OSError, MlopsError, ValueError) as exc:
+        except OSError as exc:
             # Clients delete a task, which takes its files along, and then the files: that is no failure of theirs.
             if self._files.take_deleted(target):
                 return

@@ -45,7 +45,7 @@ def client(served: Served) -> Iterator[Client]:
         yield found
 
 
-class connected:  # noqa: N801 - used as a function
+class connected:
     """A client of that server with the admin's key, or another one."""
 
     def __init__(self, served: Served, key: tuple[str, str] | None = None) -> None:
