@@ -124,6 +124,27 @@ keys = (
             "delete_contents",
             "iteration",
             "design",
+            "queue",
+            "queue_name",
+            "count",
+            "max_task_entries",
+            "new_status",
+            "remove_from_all_queues",
+            "update_task_status",
+            "destination_project",
+            "worker",
+            "worker_pattern",
+            "worker_ids",
+            "timestamp",
+            "timeout",
+            "last_seen",
+            "queues",
+            "machine_stats",
+            "items",
+            "from_date",
+            "to_date",
+            "interval",
+            "entries.task.name",
         ]
     )
     | texts
@@ -137,6 +158,19 @@ def store(tmp_path_factory: pytest.TempPathFactory):
     store = open_store(folder / "store.db", folder / "files")
     yield store
     store.close()
+
+
+SPAN = {"from_date": 0, "to_date": 2e9, "interval": 60, "items": [{"key": "cpu_usage"}]}
+
+
+def queue_of(store, task: str) -> str:
+    """A queue in which the task waits, and to which a worker listens."""
+    queue = dispatch(store, "queues.get_default")["id"]
+    dispatch(store, "queues.add_task", {"queue": queue, "task": task})
+    stats = {"cpu_usage": [1.0]}
+    report = {"worker": "host:0", "timestamp": 1, "queues": [queue], "task": task, "machine_stats": stats}
+    dispatch(store, "workers.status_report", report)
+    return queue
 
 
 @pytest.mark.parametrize("endpoint", OURS)
@@ -154,6 +188,8 @@ def test_odd_requests_are_answered_or_refused(store, endpoint, body, aims):
             )
             task = make_running_task(store, "a task", hyperparams={"A": {"b": {"value": "1"}}}, tags=["a"])
             body = {"task": task, "tasks": [task], "ids": [task], "project": project, "type": "training", **body}
+            queue = queue_of(store, task)
+            body = {"queue": queue, "queues": [queue], "worker": "host:0", "timestamp": 1, **SPAN, **body}
             if endpoint == "tasks.create" and "name" not in body:
                 body["name"] = make_task(store)
         connection.execute("SAVEPOINT before")

@@ -150,3 +150,31 @@ def test_refusals_are_of_the_classes_that_the_command_line_shows(call, store):
         call("projects.create", name="abc")
     with pytest.raises(InvalidInput):
         call("projects.create", name="a")
+
+
+def test_merging_moves_all_that_a_project_holds_and_deletes_it(call, store):
+    source, target = make_project(store, "lab/old"), make_project(store, "lab/new")
+    child = make_project(store, "lab/old/child")
+    task = make_task(store, project=source)
+    model = call("models.create", name="model", uri="file:///m", project=source)["id"]
+    answer = call("projects.merge", project=source, destination_project=target)
+    assert answer == {"moved_entities": 2, "moved_projects": 1}
+    assert call("tasks.get_by_id", task=task)["task"]["project"] == target
+    assert call("models.get_by_id", model=model)["model"]["project"] == target
+    found = call("projects.get_by_id", project=child)["project"]
+    assert (found["name"], found["parent"]) == ("lab/new/child", target)
+    assert call("projects.get_all", id=[source])["projects"] == []
+
+
+def test_merging_is_refused_into_itself_or_onto_a_child_of_the_same_name(call, store):
+    source, target = make_project(store, "lab/old"), make_project(store, "lab/new")
+    below = make_project(store, "lab/old/child")
+    for destination in (source, below):
+        with pytest.raises(MlopsError) as caught:
+            call("projects.merge", project=source, destination_project=destination)
+        assert caught.value.subcode == 411
+    make_project(store, "lab/new/child")
+    with pytest.raises(MlopsError) as caught:
+        call("projects.merge", project=source, destination_project=target)
+    assert caught.value.subcode == 801
+    assert call("projects.get_by_id", project=below)["project"]["name"] == "lab/old/child"

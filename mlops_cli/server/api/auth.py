@@ -37,7 +37,7 @@ def create_credentials(store: Store, body: Body, caller: Caller) -> Body:
 
 
 def get_credentials(store: Store, body: Body, caller: Caller) -> Body:
-    return {"credentials": credentials.of_user(store, _whose(body, caller)), "additional_credentials": []}
+    return {"credentials": credentials.of_user(store, _whose(body, caller)), "additional_credentials": {}}
 
 
 def edit_credentials(store: Store, body: Body, caller: Caller) -> Body:

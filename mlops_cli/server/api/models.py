@@ -51,7 +51,10 @@ def set_ready(store: Store, body: Body, caller: Caller) -> Body:
 
 
 def publish_many(store: Store, body: Body, caller: Caller) -> Body:
-    return each(body["ids"], lambda model_id: set_ready(store, {**body, "model": model_id}, caller))
+    def publish_one(model_id: str) -> Body:
+        return {**set_ready(store, {**body, "model": model_id}, caller), "updated": True}
+
+    return each(body["ids"], publish_one)
 
 
 def delete(store: Store, body: Body, caller: Caller) -> Body:

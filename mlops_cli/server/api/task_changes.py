@@ -106,7 +106,11 @@ def reset(store: Store, body: Body, caller: Caller) -> Body:
 
 
 def reset_many(store: Store, body: Body, caller: Caller) -> Body:
-    return _many_swept(store, body, caller, task_removal.reset)
+    def reset_one(store: Store, wish: Body, caller: Caller) -> tuple[Body, Urls]:
+        answer, urls = task_removal.reset(store, wish, caller)
+        return {**answer, "dequeued": bool(answer["dequeued"])}, urls
+
+    return _many_swept(store, body, caller, reset_one)
 
 
 def delete(store: Store, body: Body, caller: Caller) -> Body:
