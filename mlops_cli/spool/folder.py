@@ -68,6 +68,11 @@ class Lock:
         self.release()
 
 
+RESERVED = ("exit.json", "end.json")
+"""How a run ended must be kept on a full disk, too: their room is taken at its start."""
+RESERVED_BYTES = 1024
+
+
 class RunFolder:
     """One run's folder, `<runs>/<run id>/`. Opening it reads nothing. `root` is its path as a text."""
 
@@ -122,6 +127,8 @@ class RunFolder:
         for part in ("spool", "console", "files"):
             os.mkdir(os.path.join(folder.root, part), 0o700)
         folder.write_json("spec.json", spec or {})
+        for name in RESERVED:
+            folder._put(folder._reserved(name), b" " * RESERVED_BYTES)
         os.makedirs(live, 0o700, exist_ok=True)
         # Last: whoever sees the marker finds a whole folder.
         os.close(os.open(folder._marker, os.O_CREAT | os.O_WRONLY, 0o600))
@@ -192,21 +199,39 @@ class RunFolder:
         target = os.path.join(self.root, name)
         temporary = os.path.join(self.root, f".{name}.{os.getpid()}.tmp")
         data = encode(value).encode("ascii")
-        fd = os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
-            try:
-                while data:
-                    data = data[os.write(fd, data) :]
-                if durable:
-                    os.fsync(fd)
-            finally:
-                os.close(fd)
+            self._put(temporary, data, durable=durable)
             os.replace(temporary, target)
-        except BaseException:
+        except BaseException as exc:
             _remove(temporary)
-            raise
+            if not (isinstance(exc, OSError) and self._put_into_reserve(name, data)):
+                raise
         if durable:
             _sync(self.root)
+
+    def _reserved(self, name: str) -> str:
+        return os.path.join(self.root, f".{name}.reserved")
+
+    def _put_into_reserve(self, name: str, data: bytes) -> bool:
+        """On a full disk: into the bytes that were set aside. Spaces after a JSON object mean nothing."""
+        if name not in RESERVED or len(data) > RESERVED_BYTES:
+            return False
+        try:
+            self._put(self._reserved(name), data.ljust(RESERVED_BYTES), flags=0)
+            os.replace(self._reserved(name), os.path.join(self.root, name))
+        except OSError:
+            return False
+        return True
+
+    def _put(self, path: str, data: bytes, *, flags: int = os.O_CREAT | os.O_TRUNC, durable: bool = False) -> None:
+        fd = os.open(path, flags | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        try:
+            while data:
+                data = data[os.write(fd, data) :]
+            if durable:
+                os.fsync(fd)
+        finally:
+            os.close(fd)
 
     def lock(self) -> Lock | None:
         """Take the lock, or None when another living process holds it."""

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from .recording import Recording
 
 PERIOD_S = 1.0
+TELL_S = 2.0
+"""A person who waits for the store longer than this hears why."""
 MAX_PERIOD_S = 10.0
 """While the store is in trouble the wait doubles up to this."""
 
@@ -45,12 +47,17 @@ class Recorder(threading.Thread):
         self._drain_s = 0.0
         self._period_s = PERIOD_S
         self._told: set[str] = set()
+        self._why = ""
 
-    def finish(self, verdict: Verdict, drain_s: float) -> bool:
-        """End the record with this verdict; whether all was sent within the bound."""
+    def finish(self, verdict: Verdict, drain_s: float, *, say: Callable[[str], None] | None = None) -> bool:
+        """End the record with this verdict; whether all was sent within the bound. `say` tells of a longer wait."""
         self._drain_s = drain_s
         self._verdict = verdict
         self._wake.set()
+        self.join(TELL_S)
+        if self.is_alive() and say is not None:
+            why = f" ({self._why})" if self._why else ""
+            say(f"mlops: the store has not yet taken the whole record{why}; ^C leaves the rest to `mlops sync`")
         # A little more than the bound: the thread minds it by itself, except within one slow call.
         self.join(drain_s + 5.0)
         return self.is_sent
@@ -161,6 +168,7 @@ class Recorder(threading.Thread):
             self._notice("".join(traceback.format_exception(exc)).rstrip())
         else:
             return True
+        self._why = self.trouble
         return False
 
     def _notice(self, text: str) -> None:

@@ -61,7 +61,7 @@ def run(spec: RunSpec, *, paths: Paths, connect: Callable[[], Api]) -> int:
         verdict = judge(evidence.of_ending(folder, spec, ending, oom_before=oom_before))
         _note_end(folder, verdict)
         with contextlib.suppress(KeyboardInterrupt):  # the person does not want to wait for the store: `sync` sends it
-            recorder.finish(verdict, spec.drain_s)
+            recorder.finish(verdict, spec.drain_s, say=None if spec.quiet else report.say)
         _tell(folder, spec, recorder, ending, verdict)
         return report.exit_code(ending)
 

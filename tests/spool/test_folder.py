@@ -20,7 +20,8 @@ def test_a_new_folder_is_private_whole_and_live(tmp_path: Path) -> None:
     runs = tmp_path / "data" / "runs"
     folder = RunFolder.create(runs, spec={"argv": ["pythön", "\udcff"]})
     assert folder.path.stat().st_mode & 0o777 == 0o700
-    assert sorted(entry.name for entry in folder.path.iterdir()) == ["console", "files", "spec.json", "spool"]
+    shown = sorted(entry.name for entry in folder.path.iterdir() if not entry.name.startswith("."))
+    assert shown == ["console", "files", "spec.json", "spool"]
     assert folder.read_json("spec.json") == {"argv": ["pythön", "\udcff"]}
     assert [found.run_id for found in RunFolder.live(runs)] == [folder.run_id]
     assert folder.is_live
@@ -160,3 +161,24 @@ def test_pruning_deletes_what_is_old_or_too_much_and_never_what_is_live_or_held(
         assert prune(tmp_path, keep_days=4, keep_bytes=0) >= 100_000
     assert [folder.path.exists() for folder in (live, held, *done)] == [True, True, False, False, False, False]
     assert (tmp_path / "live").is_dir()
+
+
+@pytest.mark.needs_root
+def test_how_a_run_ended_is_kept_on_a_full_disk(tmp_path: Path) -> None:
+    options = ["-t", "tmpfs", "-o", "size=256k", "none", str(tmp_path)]
+    if subprocess.run(["mount", *options], capture_output=True, check=False).returncode:
+        pytest.skip("cannot mount a small disk here")
+    try:
+        folder = RunFolder.create(tmp_path / "runs")
+        with pytest.raises(OSError, match="No space"), (tmp_path / "filler").open("wb", buffering=0) as filler:
+            while True:
+                filler.write(b"x" * 4096)
+        with pytest.raises(OSError, match="No space"):
+            folder.write_json("recording.json", {"phase": "x"})
+        folder.write_json("exit.json", {"code": 3})
+        assert folder.read_json("exit.json") == {"code": 3}
+        with pytest.raises(OSError, match="No space"):  # what was set aside is used up
+            folder.write_json("exit.json", {"code": 4})
+        assert folder.read_json("exit.json") == {"code": 3}
+    finally:
+        subprocess.run(["umount", "-l", tmp_path], check=True)
