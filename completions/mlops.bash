@@ -13,9 +13,9 @@ __mlops_names() {
 
 __mlops_at() {
     case "$1" in
-        "") words='run ls show logs metrics plot diff clone checkout tag note rename mv archive rm project status sync server doctor export import config completion api plugin help version' flags='--version -V --debug --verbose -v --quiet -q --color --no-pager --no-input --user --json --output -o -h --help' kinds='' ;;
+        "") words='run ls show logs metrics plot diff clone checkout tag note rename mv archive rm project status sync auth context server doctor export import config completion api plugin help version' flags='--version -V --debug --verbose -v --quiet -q --color --no-pager --no-input --user --project -p --json --output -o -h --help' kinds='' ;;
         "run") words='' flags='--project -p --name -n --tag -t --note --type --metrics --no-printed-metrics --no-hook --secrets --upload --json-file --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
-        "ls") words='' flags='--project -p --sort -s --limit -n --all --archived --json --output -o --columns -c --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
+        "ls") words='' flags='--project -p --since --sort -s --limit -n --all --archived --json --output -o --columns -c --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
         "show") words='' flags='--json --output -o --columns -c --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
         "logs") words='' flags='--follow -f --limit -n --all --raw --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
         "metrics") words='' flags='--last --at --points --csv --machine --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
@@ -36,10 +36,22 @@ __mlops_at() {
         "project rm") words='' flags='--yes -y --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='project' ;;
         "status") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
         "sync") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
-        "server") words='up status stop' flags='-h --help' kinds='' ;;
+        "auth") words='login logout status token users' flags='-h --help' kinds='' ;;
+        "auth login") words='' flags='--as --from-clearml --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
+        "auth logout") words='' flags='--debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
+        "auth status") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
+        "auth token") words='' flags='--debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
+        "auth users") words='' flags='--add --role --rm --yes -y --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
+        "context") words='ls use show' flags='-h --help' kinds='' ;;
+        "context ls") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
+        "context use") words='' flags='--debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
+        "context show") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
+        "server") words='up status stop backup restore' flags='-h --help' kinds='' ;;
         "server up") words='' flags='--host --port --detach -d --classic-ports --url --tls-cert --tls-key --behind-proxy --quota --access-log --print-unit --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
         "server status") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
         "server stop") words='' flags='--debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
+        "server backup") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
+        "server restore") words='' flags='--force --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
         "doctor") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
         "export") words='' flags='--to --force --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
         "import") words='' flags='--new-ids --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
@@ -63,7 +75,7 @@ _mlops() {
     local -a typed
     read -r -a typed <<< "$line"
     if [[ $line == *[[:space:]] ]]; then cur=""; else cur=${typed[-1]}; unset 'typed[-1]'; fi
-    local taking=" --access-log --at --body --color --columns --description --field --host --json-file --limit --metric --metrics --name --note --only --output --port --project --quota --remove --samples --secrets --set --sort --tag --tls-cert --tls-key --to --tolerance --type --url --user -F -S -c -m -n -o -p -r -s -t " value="" given=0
+    local taking=" --access-log --add --as --at --body --color --columns --description --field --host --json-file --limit --metric --metrics --name --note --only --output --port --project --quota --remove --rm --role --samples --secrets --set --since --sort --tag --tls-cert --tls-key --to --tolerance --type --url --user -F -S -c -m -n -o -p -r -s -t " value="" given=0
     __mlops_at ""
     for word in "${typed[@]:1}"; do
         if [[ -n $value ]]; then value=""; continue; fi

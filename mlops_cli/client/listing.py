@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ..errors import NotFound
+from ..errors import InvalidInput, NotFound
 from . import fields
 from .api import Api, Json
 from .columns import SortKey, known_names, sort_tasks
@@ -64,6 +64,7 @@ def list_tasks(api: Api, request: Request, *, now: datetime | None = None) -> Li
     else:
         sorted_there = _sorted_there(api, request, body, view)
         tasks, has_more = sorted_there or _sorted_here(api, request, body, view)
+    _refuse_unknown_sort(tasks, request, view)
     notes = () if tasks else _look_for_mistakes(api, request, view)
     return Listing(tasks, view, has_more, notes)
 
@@ -152,6 +153,18 @@ def _gather_names(api: Api, request: Request, now: datetime) -> View:
                 hint=suggest(request.project, projects.values()) or "`mlops project ls` lists them",
             )
     return view
+
+
+def _refuse_unknown_sort(tasks: list[Json], request: Request, view: View) -> None:
+    """Missing values come last: when none of the first has one, nothing is sorted by that name."""
+    for key in request.sort:
+        item = key.field
+        if not tasks or fields.is_built_in(item.name) or any(item.read(task, view) is not None for task in tasks):
+            continue
+        raise InvalidInput(
+            f"none of these experiments has `{item.name}` to sort by",
+            hint=suggest(item.name, [*fields.BUILT_IN, *known_names(tasks)]) or "`mlops show EXP` names what there is",
+        )
 
 
 def _look_for_mistakes(api: Api, request: Request, view: View) -> tuple[str, ...]:

@@ -42,8 +42,10 @@ def diff(
     from .code import patches
 
     ids = several(context, exps)
+    if len(ids) == 1 and len(exps) > 1:
+        ids *= 2  # two names of one experiment (`@base @latest`): a script wants to hear that they are the same
     if len(ids) < 2:
-        raise InvalidInput("a comparison needs two different experiments", hint="mlops diff @-1 @latest")
+        raise InvalidInput("a comparison needs two experiments or more", hint=f"mlops diff {exps[0]} @latest")
     tasks = [context.api.tasks.get(task) for task in ids]
     options = Options(
         sections=_sections(only or ()),

@@ -32,6 +32,9 @@ def ls(
         list[str] | None, Argument(metavar="[EXPR]...", help="status:failed tag:base lr<1e-3 since:2d name~resnet ...")
     ] = None,
     project: options.Project = "",
+    since: Annotated[
+        str, Option("--since", metavar="AGE", show_default=False, help="Only those of the last 2d, 3h, 1w; or a date.")
+    ] = "",
     sort: options.Sort = "",
     limit: options.Limit = None,
     all_: options.All = False,
@@ -43,9 +46,9 @@ def ls(
         output.choose("ids")
     most = _most(limit, all_=all_, screenful=output.for_people)
     now = datetime.now(UTC)
-    docs, more, notes = _list(
-        context, " ".join(expr or ()), project=project, sort=sort, archived=archived, most=most, now=now
-    )
+    words = _with_since(" ".join(expr or ()), since)
+    project = project or context.project
+    docs, more, notes = _list(context, words, project=project, sort=sort, archived=archived, most=most, now=now)
     shows_projects = len({doc.get("project") for doc in docs}) > 1 or "project" in "".join(output.columns)
     names = context.api.projects.names() if shows_projects else {}
     columns = Columns(docs, now=now, projects=names, more=_read_more(now, names))
@@ -55,15 +58,22 @@ def ls(
         list(zip(*(cells for _, cells in chosen), strict=True)) if docs else [],
         documents=_documents(docs, chosen if output.columns else None),
         ids=[doc["id"] for doc in docs],
-        empty="no experiments" + (" match" if expr or project else ": start one with `mlops run CMD...`"),
+        empty="no experiments" + (" match" if words or project else ": start one with `mlops run CMD...`"),
     )
     for note in notes:
         output.note(note)
-    if more:
+    if more and limit is None:
         output.note(f"the first {most} are shown: --all shows all, -n N so many")
     from .names import refresh
 
     refresh(context, docs)
+
+
+def _with_since(expr: str, since: str) -> str:
+    """The filter with one condition more, which holds for all of it."""
+    if not since:
+        return expr
+    return f"({expr}) since:{since}" if " or " in expr else f"{expr} since:{since}".strip()
 
 
 def _list(

@@ -10,6 +10,7 @@ from typer import Argument, Option
 from ..errors import NotFound
 from ..render.table import KEEP, Column
 from ..render.tasks import metric_name
+from ..render.values import step
 from . import options
 from .context import Context
 from .define import READS, command, new_app
@@ -92,7 +93,13 @@ def _summaries(context: Context, task: str, keys: list[Key], *, only_last: bool)
     titles = {"value": "LAST", "min_value_iteration": "AT", "max_value_iteration": "AT"}
     columns = [Column("name", "METRIC", KEEP, flexible=True)]
     columns += [
-        Column(name, titles.get(name, name.removesuffix("_value").upper()), right=True, show=_number, rank=1)
+        Column(
+            name,
+            titles.get(name, name.removesuffix("_value").upper()),
+            right=True,
+            show=step if name.endswith("_iteration") else _number,
+            rank=1,
+        )
         for name in fields
     ]
     context.output.records(
@@ -110,17 +117,17 @@ def _number(value: Any) -> str:
     return number(value, 6)
 
 
-def _at(context: Context, task: str, keys: list[Key], step: int) -> None:
+def _at(context: Context, task: str, keys: list[Key], limit: int) -> None:
     rows = []
     for metric, variant in keys:
         best: tuple[int, float] | None = None
         for point in context.api.events.points(task, metric, [variant]):
-            if point["iter"] <= step and (best is None or point["iter"] >= best[0]):
+            if point["iter"] <= limit and (best is None or point["iter"] >= best[0]):
                 best = (point["iter"], point["value"])
         rows.append([metric_name(metric, variant), *(best or (None, None))])
     columns = [
         Column("name", "METRIC", KEEP, flexible=True),
-        Column("iter", "STEP", KEEP, numeric=True),
+        Column("iter", "STEP", KEEP, right=True, show=step),
         Column("value", rank=KEEP, right=True, show=_number),
     ]
     context.output.records(columns, rows, ids=[row[0] for row in rows], empty="it reported no metrics")
@@ -134,5 +141,5 @@ def _points(context: Context, task: str, keys: list[Key]) -> None:
             table.setdefault(point["iter"], [None] * len(keys))[at] = point["value"]
     columns = [Column("iter", "STEP", KEEP, numeric=True, right=True)]
     columns += [Column(metric_name(*key), metric_name(*key), 2, numeric=True, right=True) for key in keys]
-    rows = [[step, *table[step]] for step in sorted(table)]
+    rows = [[spot, *table[spot]] for spot in sorted(table)]
     context.output.records(columns, rows, ids=[str(row[0]) for row in rows], empty="it reported no metrics")

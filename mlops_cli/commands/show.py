@@ -15,6 +15,13 @@ from .targets import one
 
 app = new_app()
 
+SYNONYMS = {
+    "parameters": "params", "hyperparams": "params", "args": "params", "environment": "env", "configuration": "config",
+    "artifacts": "files", "log": "console", "logs": "console", "patch": "diff", "script": "code",
+    "requirements": "packages", "warnings": "notes",
+}  # fmt: skip
+"""What people type for a section before they know its name; no help mentions them."""
+
 
 @command(
     app,
@@ -37,13 +44,25 @@ def show(
     """Show one experiment: what ran, with what, and what came of it."""
     from ..render.show import SECTIONS
 
-    if section not in ("overview", *SECTIONS):
-        raise InvalidInput(f"an experiment has no section {section!r}", hint=f"sections: {', '.join(SECTIONS)}")
+    section = _section(section, ("overview", *SECTIONS))
     doc = context.api.tasks.document(one(context, exp))
     if context.output.is_json:
         context.output.document(_part(doc, section, context.output.columns))
     else:
         _print(context, doc, section)
+
+
+def _section(word: str, known: tuple[str, ...]) -> str:
+    """The section that a word means: its name, the start of it, or another name for the same."""
+    word = word.casefold()
+    fitting = [name for name in known if name.startswith(word)]
+    found = word if word in known else SYNONYMS.get(word) or (fitting[0] if len(fitting) == 1 else "")
+    if not found:
+        from ..client.suggest import suggest
+
+        hint = suggest(word, [*known, *SYNONYMS]) or f"sections: {', '.join(known[1:])}"
+        raise InvalidInput(f"an experiment has no section {word!r}", hint=hint)
+    return found
 
 
 def _part(doc: dict[str, Any], section: str, fields: list[str]) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument
@@ -39,7 +38,7 @@ def sync(
     settings, output = context.settings, context.output
     done = send(settings.paths, lambda: connect(settings), runs or None)
     if output.is_json:
-        output.document(asdict(done))
+        output.document(done._asdict())
     else:
         said = [f"{len(done.sent)} sent"] + ([f"{len(done.running)} still running"] if done.running else [])
         output.lines([", ".join(said)])

@@ -67,7 +67,7 @@ def compare(tasks: Sequence[Task], options: Options = PLAIN) -> Comparison:
         rows = tuple(make(tasks, options))
         shown = rows if options.everything else tuple(row for row in rows if row.change != SAME)
         sections.append(Section(name, shown, len(rows) - len(shown)))
-    sides = tuple(Side(task.id, task.name, task.status) for task in tasks)
+    sides = tuple(Side(task.id, task.name, task.status, _lacks(task)) for task in tasks)
     is_same = all(section.is_same for section in sections if section.name not in UNCOUNTED)
     return Comparison(sides, tuple(sections), is_same)
 
@@ -150,6 +150,11 @@ def _models(tasks: Sequence[Task], options: Options) -> list[AnyRow]:
                 table[f"{kind}/{model.name}"] = content
         tables.append(table)
     return _text_rows(tables)
+
+
+def _lacks(task: Task) -> tuple[str, ...]:
+    notes = str((task.runtime or {}).get("mlops_notes") or "").splitlines()
+    return tuple(note for note in notes if "holds a secret" in note)
 
 
 def _outcome(tasks: Sequence[Task], options: Options) -> list[AnyRow]:

@@ -17,6 +17,8 @@ class Side:
     id: str
     name: str
     status: str
+    lacks: tuple[str, ...] = ()
+    """What its code lacks, and why: a comparison of code cannot see it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ def write(comparison: Comparison, page: Page, *, whole: bool = False) -> None:
     for letter, side in zip(letters, comparison.sides, strict=True):
         word = "" if side.status == "completed" else f"  {status_word(side.status)}"
         page.lines.append(f"{page.paint(letter, '1')}  {side.id[:8]}  {text.clean(side.name)}{word}")
+        page.lines += [f"   {page.paint('code lacks', '33')} {text.clean(lack)}" for lack in side.lacks]
     for section in comparison.sections:
         if section.rows and not (section.name == "time" and comparison.is_same):
             _section(section, letters, page, whole=whole)

@@ -32,7 +32,8 @@ class Output:
 
     def choose(self, form: str) -> None:
         if form not in FORMS:
-            raise InvalidInput(f"no output form is called {form!r}", hint=f"choose one of: {', '.join(FORMS)}")
+            aside = "; a file is named with --to, or with > FILE" if "." in form or "/" in form else ""
+            raise InvalidInput(f"no output form is called {form!r}", hint=f"choose one of: {', '.join(FORMS)}{aside}")
         self.form = form
 
     @property

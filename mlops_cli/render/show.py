@@ -16,6 +16,12 @@ SCRIPT_LINES, PATCH_LINES, TAIL_LINES, MOST = 60, 40, 10, 12
 """How much of a thing the overview shows; its own section shows all."""
 
 
+HEAD = "mlops_code_head"
+"""The key of `runtime` with the commit that was checked out, also where no other place knows it."""
+
+LACKING = "holds a secret"
+"""What the note of a file says that did not travel for it."""
+
 ENVIRONMENT = "Environment"
 """The section of the API's parameters that holds environment variables."""
 
@@ -31,6 +37,10 @@ class Report:
         self.project = project
         self.models = models
         self.tail = tail
+
+    @property
+    def short(self) -> str:
+        return str(self.doc.get("id") or "EXP")[:8]
 
     def write(self, section: str, page: Page) -> None:
         """One section whole, or the overview of all."""
@@ -54,7 +64,7 @@ class Report:
         page.lines.append(page.paint(doc.get("name") or "(no name)", "1"))
         word = tasks.status_word(doc.get("status"))
         state = page.paint(word, tasks.status_style(doc.get("status")))
-        why = doc.get("status_message") or doc.get("status_reason") or ""
+        why = _why(doc)
         # The colour of the state must not be counted, so this line is put together here.
         page.lines.append(f"  {page.paint('state', '2')}     {state}" + (f"  {_one_line(why)}" if why else ""))
         runtime = doc.get("runtime") or {}
@@ -80,7 +90,7 @@ def parameters(report: Report, page: Page, most: int | None) -> None:
         page.head(f"Parameters · {section}")
         shown = list(items.items())[:most]
         page.pairs([(name, str(item.get("value") or '""')) for name, item in shown])
-        _rest(page, len(items) - len(shown), "params")
+        _rest(report, page, len(items) - len(shown), "params")
 
 
 def metrics(report: Report, page: Page, most: int | None) -> None:
@@ -92,15 +102,18 @@ def metrics(report: Report, page: Page, most: int | None) -> None:
     for key, summary in found[:most]:
         spots = [summary.get("min_value_iteration"), summary.get("max_value_iteration")]
         numbers = [values.number(summary.get(name)) for name in ("value", "min_value", "max_value")]
-        rows.append([tasks.metric_name(*key), numbers[0], numbers[1], _step(spots[0]), numbers[2], _step(spots[1])])
+        rows.append(
+            [tasks.metric_name(*key), numbers[0], numbers[1], values.step(spots[0]), numbers[2], values.step(spots[1])]
+        )
     page.rows(rows, right=frozenset({1, 2, 3, 4, 5}))
-    _rest(page, len(found) - len(rows) + 1, "metrics")
+    _rest(report, page, len(found) - len(rows) + 1, "metrics")
 
 
 def code(report: Report, page: Page, most: int | None) -> None:
     script = report.doc.get("script") or {}
     diff = script.get("diff") or ""
-    commit = script.get("version_num") or ""
+    runtime = report.doc.get("runtime") or {}
+    commit = script.get("version_num") or str(runtime.get(HEAD) or "")
     if not (script.get("entry_point") or commit or diff):
         return
     page.head("Code")
@@ -109,10 +122,11 @@ def code(report: Report, page: Page, most: int | None) -> None:
             ("entry point", script.get("entry_point") or ""),
             ("working dir", script.get("working_dir") or ""),
             ("repository", script.get("repository") or ""),
-            ("branch", script.get("branch") or ""),
+            ("branch", script.get("branch") or str(runtime.get("mlops_code_branch") or "")),
             ("commit", commit if most is None else commit[:12]),
             ("python", script.get("binary") or ""),
-            ("changes", _changes(script)),
+            ("changes", _changes(report.doc, f"mlops show {report.short} diff")),
+            *(("left out", note) for note in _as_lines(runtime.get("mlops_notes")) if LACKING in note),
         ]
     )
 
@@ -161,12 +175,12 @@ def configuration(report: Report, page: Page, most: int | None) -> None:
 
 def artifacts(report: Report, page: Page, most: int | None) -> None:
     found = [a for a in (report.doc.get("execution") or {}).get("artifacts") or () if a.get("mode") != "input"]
-    _files(page, "Files", found, most, "files")
+    _files(report, page, "Files", found, most, "files")
 
 
 def data(report: Report, page: Page, most: int | None) -> None:
     found = [a for a in (report.doc.get("execution") or {}).get("artifacts") or () if a.get("mode") == "input"]
-    _files(page, "Data read", found, most, "data")
+    _files(report, page, "Data read", found, most, "data")
 
 
 def models(report: Report, page: Page, most: int | None) -> None:
@@ -184,7 +198,7 @@ def models(report: Report, page: Page, most: int | None) -> None:
                 [link.get("name") or "", model.get("framework") or "", model.get("uri") or link.get("model") or ""]
             )
         page.rows(rows)
-        _rest(page, len(found) - len(rows), "models")
+        _rest(report, page, len(found) - len(rows), "models")
 
 
 def console(report: Report, page: Page, most: int | None) -> None:
@@ -222,7 +236,7 @@ SECTIONS: dict[str, Callable[[Report, Page, int | None], None]] = {
 }
 
 
-def _files(page: Page, title: str, found: Sequence[Doc], most: int | None, section: str) -> None:
+def _files(report: Report, page: Page, title: str, found: Sequence[Doc], most: int | None, section: str) -> None:
     if not found:
         return
     page.head(title)
@@ -231,23 +245,35 @@ def _files(page: Page, title: str, found: Sequence[Doc], most: int | None, secti
         for item in found[:most]
     ]
     page.rows(rows, right=frozenset({1}))
-    _rest(page, len(found) - len(rows), section)
+    _rest(report, page, len(found) - len(rows), section)
 
 
-def _rest(page: Page, count: int, section: str) -> None:
+def _rest(report: Report, page: Page, count: int, section: str) -> None:
     if count > 0:
-        page.lines.append("  " + page.paint(f"... {count} more: mlops show EXP {section}", "2"))
+        page.lines.append("  " + page.paint(f"... {count} more: mlops show {report.short} {section}", "2"))
 
 
-def _changes(script: Doc) -> str:
+def _changes(doc: Doc, see: str) -> str:
+    script = doc.get("script") or {}
     found = script.get("diff") or ""
     if not found:
         return "none" if script.get("version_num") else ""
     if not script.get("repository") and not found.startswith("diff "):
-        return f"stand-alone script, {found.count(chr(10)) + 1} lines (mlops show EXP diff)"
+        lines = found.count("\n") + 1
+        if (doc.get("runtime") or {}).get(HEAD):
+            return f"the commit is on no remote: the code travels as a file, the script ({lines} lines) as text ({see})"
+        return f"stand-alone script, {lines} lines ({see})"
     files = patches.statistics(found)
     added, removed = sum(f[1] for f in files), sum(f[2] for f in files)
-    return f"{len(files)} file{'s' * (len(files) != 1)}, +{added} -{removed} (mlops show EXP diff)"
+    return f"{len(files)} file{'s' * (len(files) != 1)}, +{added} -{removed} ({see})"
+
+
+def _why(doc: Doc) -> str:
+    """Why it has its state, unless that only repeats the state: the reason, or the last line of a longer message."""
+    reason, message = str(doc.get("status_reason") or ""), str(doc.get("status_message") or "")
+    if reason in ("", doc.get("status")):
+        reason = message.strip().rpartition("\n")[2]
+    return "" if reason == doc.get("status") else reason
 
 
 def _command(runtime: Doc) -> str:
@@ -265,10 +291,6 @@ def _command(runtime: Doc) -> str:
 
 def _when(text: Any, now: datetime) -> str:
     return f"{values.local_time(text)} ({values.age(text, now)} ago)" if text else ""
-
-
-def _step(value: Any) -> str:
-    return "" if value is None else str(value)
 
 
 def _or_nothing(show: Callable[[float | None], str], value: float | None) -> str:

@@ -67,7 +67,14 @@ def layout(
         parts = [(grid[at][index], sizes[at], columns[at]) for at in kept]
         styles = [_style(columns[at], row[at]) if color else "" for at in kept]
         lines.append(_line(parts, styles))
-    return Fitted(lines, [column.head.lower() for at, column in enumerate(columns) if at not in kept])
+    return Fitted(
+        lines,
+        [
+            column.head.lower() if column.head.isupper() else column.head
+            for at, column in enumerate(columns)
+            if at not in kept
+        ],
+    )
 
 
 def _fit(columns: Sequence[Column], sizes: list[int], width: int) -> list[int]:

@@ -32,7 +32,7 @@ FIELDS = (
 NO_PARAMETERS = ("Environment", "properties")
 """Sections of the API's parameters that hold something else."""
 
-MOST_PARAMETERS, MOST_METRICS = 6, 4
+MOST_PARAMETERS, MOST_METRICS, MOST_NAMED = 6, 4, 30
 _STATS = {
     "last": "value", "min": "min_value", "max": "max_value", "first": "first_value", "mean": "mean_value",
     "count": "count",
@@ -181,10 +181,12 @@ class Columns:
         import difflib  # noqa: PLC0415 - only on the way to an error
 
         known = ["id", "status", "name", "project", "age", "duration", "iter", "tags", "type", "user", "parent"]
-        known += [key[1] for key in self.parameters] + ["/".join(key) for key in self.parameters]
-        known += [metric_name(*key) for key in self.metrics]
+        known += ["host", "gpu", "python", "script", "commit", "branch"]
+        own = [key for key in self.parameters if key[0] not in NO_PARAMETERS]
+        known += [key[1] for key in own] + [metric_name(*key) for key in self.metrics] + ["/".join(key) for key in own]
+        known = list(dict.fromkeys(known))
         near = difflib.get_close_matches(name, known, 3)
-        return "did you mean " + " or ".join(near) + "?" if near else "columns: " + ", ".join(known[:20])
+        return "did you mean " + " or ".join(near) + "?" if near else "columns: " + ", ".join(known[:MOST_NAMED])
 
 
 def metric_name(metric: str, variant: str) -> str:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 MISSING = "-"
+SINGLE_VALUE_STEP = -(2**31)
 
 
 def parse_time(text: Any) -> datetime | None:
@@ -99,6 +100,11 @@ def number(value: Any, digits: int = 5) -> str:
     if found == int(found) and abs(found) < 1e15:
         return str(int(found))
     return f"{found:.{digits}g}"
+
+
+def step(value: Any) -> str:
+    """A step; nothing for a value that stands alone (`run.summary`), which the API gives a step of its own."""
+    return "" if value is None or value == SINGLE_VALUE_STEP else str(value)
 
 
 def column_of_numbers(values: Sequence[Any]) -> list[str]:

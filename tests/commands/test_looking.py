@@ -190,3 +190,73 @@ def test_errors_say_what_failed_and_what_to_type(cli: Any, make: Any) -> None:
     assert json.loads(cli.run("show", "resnt", "--json").err)["error"]["hint"] == "did you mean `resnet`?"
     assert "Traceback" not in cli.run("--nothing").err
     assert "Traceback" in cli.run("show", "resnt", "--debug").err
+
+
+def test_ls_knows_since_and_the_project_before_the_command(cli: Any, make: Any, api: Any) -> None:
+    here = make("here", lr="1")
+    there = make("there", lr="2")
+    api.call("tasks.move", {"ids": [there], "project_name": "elsewhere"})
+    assert cli("ls", "--since", "1h", "-q").lines == [there, here]
+    assert cli("ls", "--since", "1h", "name:here or name:there", "-q").lines == [there, here]
+    assert cli("ls", "--since", "2100-01-01", "-q").lines == []
+    assert cli("-p", "elsewhere", "ls", "-q").lines == [there]
+    assert cli("-p", "vision", "show", "@latest", "--json", "-c", "id").json == {"id": here}
+
+
+def test_a_sort_key_that_nothing_has_is_refused(cli: Any, make: Any) -> None:
+    make("one", lr="1", curve=[1.0])
+    with pytest.raises(InvalidInput, match="loss/tran") as caught:
+        cli("ls", "-s", "-loss/tran")
+    assert "loss/train" in caught.value.hint
+    assert cli("ls", "-s", "comment", "-q").lines
+
+
+def test_show_says_each_reason_once_and_in_one_line(cli: Any, make: Any, api: Any) -> None:
+    done = make("done")
+    api.tasks.completed(done, reason="completed", message="", force=True)
+    assert cli("show", done).lines[1].split() == ["state", "completed"]
+    broken = make("broken", status="running")
+    api.tasks.failed(broken, reason="exit code 1: ValueError: x", message="Traceback\n  File y\nValueError: x")
+    assert cli("show", broken).lines[1].split(maxsplit=2)[1:] == ["failed", "exit code 1: ValueError: x"]
+
+
+def test_show_takes_other_names_for_a_section_and_suggests_the_nearest(cli: Any, make: Any) -> None:
+    task = make("one", lr="1")
+    for word in ("params", "parameters", "par", "Params"):
+        assert cli("show", task, word).lines[0] == "Parameters · Args"
+    with pytest.raises(InvalidInput) as caught:
+        cli("show", task, "metrcs")
+    assert "metrics" in caught.value.hint
+
+
+def test_a_single_value_has_no_step(cli: Any, make: Any, api: Any) -> None:
+    task = make("one", status="running")
+    event = {"type": "training_stats_scalar", "task": task, "metric": "Summary", "variant": "best"}
+    api.call("events.add", {**event, "iter": -(2**31), "value": 0.5})
+    for words in (("show", task, "metrics"), ("metrics", task), ("metrics", task, "--at", "3")):
+        assert "2147483648" not in "".join(cli(*words).lines)
+
+
+def test_times_are_those_of_the_run_and_not_those_of_its_record(cli: Any, make: Any, api: Any) -> None:
+    task = make("sent late")
+    began, ended = "2026-01-01T10:00:00.000000+00:00", "2026-01-01T11:30:00.000000+00:00"
+    api.tasks.edit_runtime(task, {"mlops_started_at": began, "mlops_ended_at": ended})
+    assert cli("ls", "-c", "started,completed,duration", "-o", "csv").lines[1] == f"{began},{ended},5400.0"
+    assert cli("ls", "duration>1h", "-q").lines == [task]
+    assert any(line.split() == ["took", "1h30m"] for line in cli("show", task).lines)
+
+
+def test_two_names_of_one_experiment_are_the_same(cli: Any, make: Any) -> None:
+    task = make("one")
+    assert cli("diff", task, "@latest", "--exit-code").lines[-1] == "no differences"
+    with pytest.raises(InvalidInput, match="two experiments"):
+        cli("diff", task)
+
+
+def test_diff_and_show_say_what_the_code_lacks(cli: Any, make: Any, api: Any) -> None:
+    first, second = make("first"), make("second")
+    note = "weights.bin: holds a secret (aws) that a patch cannot hide"
+    api.tasks.edit_runtime(second, {"mlops_notes": f"x: y\n{note}"})
+    api.tasks.edit(second, {"script": {"entry_point": "t.py"}})
+    assert f"   code lacks {note}" in cli("diff", first, second).lines
+    assert any("left out" in line and note in line for line in cli("show", second, "code").lines)

@@ -123,3 +123,9 @@ def test_a_store_that_cannot_be_opened_is_explained(mlops: Any, home: Path) -> N
 def test_color_and_output_choices_are_checked(cli: Any) -> None:
     assert "auto, always or never" in cli.run("ls", "--color", "red").err
     assert cli.run("ls", "-o", "yaml").code == 2
+
+
+def test_a_mistyped_option_gets_the_nearest_one(mlops: Any) -> None:
+    assert "Did you mean '--sort'?" in mlops("ls", "--sorrt", "x").stderr
+    assert "Did you mean" not in mlops("ls", "--zzzzzz").stderr
+    assert "--to" in mlops("export", "x", "-o", "x.mlops").stderr

@@ -129,7 +129,7 @@ def open_bundle(path: Path, limits: Limits) -> Iterator[Bundle]:
     try:
         raw = path.open("rb")
     except FileNotFoundError as exc:
-        raise NotFound(f"no such file: {path}", hint="`mlops export EXP -o FILE` writes one") from exc
+        raise NotFound(f"no such file: {path}", hint="`mlops export EXP --to FILE` writes one") from exc
     except OSError as exc:
         raise Unreachable(f"cannot read {path}: {exc.strerror}") from exc
     with raw:
