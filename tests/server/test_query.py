@@ -328,3 +328,11 @@ def test_ex_answers_references_as_objects(call, store):
 def test_unknown_plain_keys_are_passed_over(call, store):
     make_task(store)
     assert names(call, method="get", allow_public=True, nonsense=[1], runtime={"x": 1}) == ["a task"]
+
+
+def test_patterns_in_a_list_are_alternatives_and_the_empty_one_is_in_every_name(call, store):
+    for name in ("alpha", "beta", "gamma"):
+        make_task(store, name)
+    assert names(call, name=["^al", "^be"]) == ["alpha", "beta"]
+    assert names(call, name=["^al", ""]) == names(call, name=[""]) == names(call) == ["alpha", "beta", "gamma"]
+    assert subcode(call, "tasks.get_all", {"name": [[]]}) == 12

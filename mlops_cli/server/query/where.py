@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from typing import Any
 
 from ...errors import InvalidInput
@@ -13,7 +14,13 @@ from .fields import BOOLEAN, DATE, OBJECT, Scope, Target
 from .lists import ListFilter, Value, parse, parse_filters
 
 MANY_VALUES = 30
-_WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ .:/-]*\Z")
+
+
+@cache
+def _word() -> re.Pattern[str]:
+    return re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ .:/-]*\Z")
+
+
 TEXT_FIELDS = ("name", "id", "comment", "description", "basename", "uri", "report")
 
 
@@ -63,8 +70,10 @@ def _field(scope: Scope, path: str, value: Any) -> list[str]:
 
 
 def _pattern(scope: Scope, target: Target, value: Any) -> str:
-    if isinstance(value, list):
-        return "(" + " OR ".join(_pattern(scope, target, item) for item in value) + ")" if value else ""
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        parts = [_pattern(scope, target, item) for item in value]
+        # The empty pattern is in every text: beside it the others do not matter.
+        return "(" + " OR ".join(parts) + ")" if all(parts) and parts else ""
     if not isinstance(value, str):
         raise InvalidInput("Validation error: a pattern must be text")
     plain = patterns.literal(value)
@@ -161,7 +170,7 @@ def _without_none(values: Iterable[Value]) -> Iterator[str]:
 
 
 def _has_one(target: Target, values: list[str], scope: Scope) -> str:
-    if target.listed and len(values) <= MANY_VALUES and all(map(_WORD.match, values)):
+    if target.listed and len(values) <= MANY_VALUES and all(map(_word().match, values)):
         # A word in quotes can stand in the text of a JSON list only as one of its elements: found without decoding.
         found = (f"instr({target.listed}, {scope.bind(json.dumps(value))}) > 0" for value in values)
         return f"({' OR '.join(found)})"
