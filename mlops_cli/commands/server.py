@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from typer import Option
+from typer import Argument, Option
 
 from ..errors import InvalidInput, NotFound, Unreachable
 from .context import Context
@@ -16,6 +16,7 @@ from .define import READS, command, new_app
 from .lazy import Group
 
 if TYPE_CHECKING:
+    from ..server.backup import Taken
     from ..server.running import Running
 
 app = new_app(cls=Group, help="The store of this machine as a server for a team.", no_args_is_help=True)
@@ -143,6 +144,45 @@ def stop(context: Context) -> None:
     running = _running(context)
     running_server.stop(context.settings.paths.data, running, wait_s=STOP_S)
     context.output.note(f"stopped the server at {running.url}")
+
+
+@command(app, "backup", reads=READS, example="mlops server backup /mnt/backup/mlops-monday.tar")
+def backup(context: Context, file: Annotated[Path, Argument(metavar="FILE", help="Where to write it; a tar.")]) -> None:
+    """Write the whole store into one file; a running server goes on."""
+    from ..server.backup import back_up
+    from ..server.store.store import open_store
+
+    paths = context.settings.paths
+    if not paths.store.exists():
+        raise NotFound(f"there is no store yet: {paths.store}", hint="mlops run ...")
+    store = open_store(paths.store, paths.files)
+    try:
+        _report(context, back_up(store, file.absolute()), "wrote")
+    finally:
+        store.close()
+
+
+@command(app, "restore", reads=READS, example="mlops server restore /mnt/backup/mlops-monday.tar")
+def restore(
+    context: Context,
+    file: Annotated[Path, Argument(metavar="FILE", help="A backup.")],
+    force: Annotated[bool, Option("--force", help="Replace the store that is there; it is kept beside.")] = False,
+) -> None:
+    """Bring the store of a backup back."""
+    from ..server import backup as backups
+
+    paths = context.settings.paths
+    _report(context, backups.restore(file.absolute(), paths.data, files=paths.files, force=force), "restored")
+
+
+def _report(context: Context, taken: Taken, verb: str) -> None:
+    from ..render import values
+
+    if context.output.is_json:
+        context.output.document({**taken._asdict(), "path": str(taken.path)})
+    else:
+        size = values.size(taken.size_bytes)
+        context.output.note(f"{verb} {taken.path}: {size}, the database and {taken.files} files, of {taken.created}")
 
 
 def _running(context: Context) -> Running:

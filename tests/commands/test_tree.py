@@ -85,7 +85,8 @@ READS = {
     "doctor": [], "export": ["EXP", "--to", "x.mlops"], "import": ["EXP.mlops"], "config ls": [],
     "config get": ["project"], "project ls": [], "project show": ["HERE"], "project create": ["a new one"],
     "project rm": ["a new one", "--yes"], "server up": ["--print-unit"],
-    "server status": [], "api": ["tasks.get_all"], "plugin ls": [], "version": [],
+    "server status": [], "server backup": ["b.tar"], "server restore": ["b.tar", "--force"],
+    "api": ["tasks.get_all"], "plugin ls": [], "version": [],
 }  # fmt: skip
 
 
@@ -102,6 +103,8 @@ def test_json_is_one_document_for_every_command(
     if words == "import":
         cli("export", task, "--to", "EXP.mlops")
         cli("rm", task, "--yes")
+    if words == "server restore":
+        cli("server", "backup", "b.tar")
     if words == "project rm":
         cli("project", "create", "a new one")
     result = cli.run(*words.split(), *arguments, "--json")

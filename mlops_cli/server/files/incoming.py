@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ...errors import Conflict, InvalidInput, MlopsError
-from .local import LocalFiles, StoredFile
+from .local import ATTEMPTS, LocalFiles, StoredFile
 
 DIGEST = "user.mlops.sha256"
 """The extended attribute that keeps the digest of a named file, where the file system has such things."""
@@ -69,9 +69,7 @@ class Incoming:
         digest = self._hasher.hexdigest()
         try:
             self._settle(digest)
-            make_folder(self._files.root, target.parent)
-            replaced = _size(target)
-            self._part.replace(target)
+            replaced = self._move(target)
         except OSError as exc:
             raise explain(exc, path) from exc
         self._room.give_back(replaced)
@@ -95,6 +93,18 @@ class Incoming:
             os.close(self._descriptor)
             self._descriptor = -1
         self._part.unlink(missing_ok=True)
+
+    def _move(self, target: Path) -> int:
+        for _ in range(ATTEMPTS):
+            make_folder(self._files.root, target.parent)
+            replaced = _size(target)
+            try:
+                self._part.replace(target)
+            except FileNotFoundError:
+                # Somebody deleted the last file of that folder, and the folder with it, between our two steps.
+                continue
+            return replaced
+        raise NoRoom("the file store is being cleared while it is written to", hint="try again")
 
     def _settle(self, digest: str) -> None:
         os.fchmod(self._descriptor, 0o644)
@@ -167,6 +177,8 @@ def walk(folder: Path | str) -> Iterator[os.DirEntry[str]]:
 def make_folder(root: Path, folder: Path) -> None:
     """Raises Conflict where a file stands in the way, or a link leads out of the store."""
     try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileNotFoundError:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as exc:
         raise Conflict("a file stands where a folder of that path would be", subcode=0) from exc
