@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from .download import Opened
     from .events import Events
     from .files import Files
     from .models import Models
@@ -32,11 +33,20 @@ class Stored(Protocol):
 
 
 class FileStore(Protocol):
-    """Where files go: the embedded store's own, later a file server."""
+    """Where files go: the embedded store's own, or a file server (`WebStore`)."""
 
     def put(self, source: Path, name: str) -> Stored: ...
     def owns(self, uri: object) -> bool: ...
     def path_of(self, uri: str) -> Path: ...
+
+
+@runtime_checkable
+class WebStore(FileStore, Protocol):
+    """A file server: its files are opened by their addresses."""
+
+    opened: Opened
+
+    def put_under(self, source: Path, name: str, under: str) -> Stored: ...
 
 
 class Api:

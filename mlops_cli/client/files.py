@@ -6,10 +6,15 @@ import errno
 import os
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from ..errors import Conflict, Denied, InvalidInput, MlopsError, NotFound, Unreachable
-from .api import FileStore, Stored
+from .address import origin_of
+from .api import FileStore, Stored, WebStore
+
+if TYPE_CHECKING:
+    from .download import Opened, Progress
 
 BLOCK = 1 << 20
 
@@ -18,9 +23,13 @@ class Files:
     def __init__(self, store: FileStore) -> None:
         self._store = store
 
-    def put(self, path: Path, name: str = "") -> Stored:
-        """Store a copy of a file by its content; `uri`, `sha256` and `size_bytes` tell where and what it
-        is."""
+    def put(self, path: Path, name: str = "", *, under: str = "") -> Stored:
+        """Store a copy of a file; `uri`, `sha256` and `size_bytes` tell where and what it is.
+
+        `under` names the experiment it is for, where the store cannot keep one file for two.
+        """
+        if under and isinstance(self._store, WebStore):
+            return self._store.put_under(path, name or path.name, under)
         return self._store.put(path, name or path.name)
 
     def owns(self, uri: object) -> bool:
@@ -30,23 +39,38 @@ class Files:
     def locate(self, uri: str) -> Path:
         """Where the bytes of a store URI, a `file://` URI or a plain path lie on this machine.
 
-        Raises InvalidInput for a URI that this version cannot reach.
+        A server's files are fetched for it, once. Raises InvalidInput for a URI that nothing here can follow.
         """
-        if self._store.owns(uri):
+        if self._store.owns(uri) or (isinstance(self._store, WebStore) and origin_of(uri)):
             return self._store.path_of(uri)
         parts = urlsplit(uri)
         if parts.scheme == "file" and parts.netloc in ("", "localhost"):
             return Path(unquote(parts.path))
         if uri.startswith("/"):
             return Path(uri)
-        raise InvalidInput(f"cannot fetch {uri}: only files of this machine can be reached", hint="copy it by hand")
+        raise InvalidInput(
+            f"cannot fetch {uri}: only files of this machine and of web servers are followed",
+            hint="the tool of that storage can fetch it",
+        )
 
-    def fetch(self, uri: str, dest: Path, *, digest: str | None = None, overwrite: bool = False) -> Path:
-        """Copy the file to `dest`, which appears whole and verified, or not at all.
+    def fetch(
+        self,
+        uri: str,
+        dest: Path,
+        *,
+        digest: str | None = None,
+        overwrite: bool = False,
+        progress: Progress | None = None,
+    ) -> Path:
+        """Bring the file to `dest`, which appears whole and verified, or not at all.
 
         `digest` is the sha256 it must have. Raises NotFound (gone), Conflict (`dest` exists, or the bytes
-        are others), Denied and Unreachable (disk).
+        are others), Denied and Unreachable (disk, or the network: the next call goes on where this one was cut).
         """
+        if origin_of(uri) is not None:
+            from .download import fetch  # noqa: PLC0415 - the HTTP library, only for what is far
+
+            return fetch(self._opened(), uri, dest, digest=digest, overwrite=overwrite, progress=progress)
         source = self.locate(uri)
         if not overwrite and os.path.lexists(dest):
             raise Conflict(f"{dest} exists already", hint="choose another name, or --force")
@@ -65,6 +89,13 @@ class Files:
         finally:
             part.unlink(missing_ok=True)
         return dest
+
+    def _opened(self) -> Opened:
+        if isinstance(self._store, WebStore):
+            return self._store.opened
+        from .web import plain  # noqa: PLC0415 - as in fetch
+
+        return plain().opened
 
 
 def copy_file(source: Path, dest: Path) -> str:

@@ -86,8 +86,10 @@ class _Resolver:
             whole = self.api.tasks.find({**query, "id": [wanted]}, limit=1)
             return str(whole[0]["id"]) if whole else self.api.tasks.find_run(wanted)
         match = {"fields": ["id", "runtime.mlops_run"], "pattern": f"^{wanted}"}
+        query["only_fields"] = ["id", "name", "runtime.mlops_run"]
         found = self.api.tasks.find({**query, "_any_": match, "order_by": ["-created"]}, limit=_SHOWN + 1)
-        return self._single(text, found)
+        # A server that does not know the question would answer with anything.
+        return self._single(text, [task for task in found if _begins(task, wanted)])
 
     def _by_name(self, text: str) -> str | None:
         query = {"name": f"^{re.escape(text)}$", "only_fields": ["id", "name", "project", "status", "system_tags"]}
@@ -258,6 +260,11 @@ def _split_parents(text: str) -> tuple[str, int]:
         if steps > 1000:
             raise InvalidInput("more than 1000 steps back", hint="EXP~1 is the parent")
     return text, steps
+
+
+def _begins(task: Json, wanted: str) -> bool:
+    run = str((task.get("runtime") or {}).get("mlops_run") or "")
+    return str(task["id"]).startswith(wanted) or run.startswith(wanted)
 
 
 def _is_archived(task: Json) -> bool:

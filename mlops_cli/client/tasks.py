@@ -63,8 +63,12 @@ class Tasks:
 
     def find_run(self, run_id: str) -> str | None:
         """The id of the task that a run was stored as, or None."""
-        found = self.find({"runtime.mlops_run": run_id, "only_fields": ["id"], "search_hidden": True}, limit=1)
-        return str(found[0]["id"]) if found else None
+        key = "runtime.mlops_run"
+        # Both ways to ask, and a look at the answer: an older server passes over the one that it does not know.
+        query = {key: run_id, "_all_": {"fields": [key], "pattern": f"^{run_id}$"}, "order_by": ["-created"]}
+        found = self.find({**query, "only_fields": ["id", key], "search_hidden": True}, limit=PAGE)
+        matching = [task for task in found if (task.get("runtime") or {}).get("mlops_run") == run_id]
+        return str(matching[0]["id"]) if matching else None
 
     def create(self, fields: Mapping[str, Any]) -> str:
         """A new draft; returns its id. `name` and `type` are required."""

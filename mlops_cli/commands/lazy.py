@@ -42,6 +42,8 @@ TABLE: dict[str, Row] = {
         TOOL,
     ),
     "sync": Row("status:sync_app", "Send what earlier runs could not.", TOOL),
+    "auth": Row("auth", "Who you are to a server: log in and out, users, tokens.", TOOL),
+    "context": Row("contexts", "Contexts: several servers, each with its settings, under names.", TOOL),
     "server": Row("server", "The store of this machine as a server for a team.", TOOL),
     "doctor": Row("doctor", "Check what mlops stands on.", TOOL),
     "export": Row("transfer:export_app", "Write experiments into one file.", TOOL),

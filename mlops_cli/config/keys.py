@@ -36,6 +36,14 @@ KEYS: dict[str, Key] = {
     key.name: key
     for key in (
         Key("server", "text", EMBEDDED, "where the tracking API is", clearml=environ.CLEARML_SERVERS),
+        # Where tokens may go, and whom we believe, is for the person alone to say.
+        Key("files", "text", "", "where the file server is; else beside the API", environ.CLEARML_FILES, shared=False),
+        Key("web", "text", "", "where the web pages of the server are", environ.CLEARML_WEB, shared=False),
+        Key("cacert", "text", "", "a file of certificates to trust, for servers of one's own", shared=False),
+        Key(
+            "verify", "text", "true", "check certificates: true, false, or a file", environ.CLEARML_VERIFY, shared=False
+        ),
+        Key("timeout", "number", 60.0, "how many seconds an answer of the server may take"),
         Key("context", "text", "", "the named set of settings that holds", shared=False),
         Key("project", "text", "", "the project of new experiments; else the name of the repository's folder"),
         Key("secrets", "text", "redact", "what to do with secrets found", choices=("redact", "refuse", "keep")),
@@ -80,6 +88,7 @@ def parse_value(key: Key, raw: Any, origin: str) -> Any:
 _EXPECTED = {
     "text": "a text",
     "bool": "true or false",
+    "number": "a number above 0",
     "size": "a size such as 500k, 10MB or 1GiB",
     "list": "a list of texts",
 }
@@ -90,6 +99,8 @@ def _convert(kind: str, raw: Any) -> Any:
         return raw if isinstance(raw, bool) else _parse_bool(str(raw))
     if kind == "size":
         return _parse_size(raw)
+    if kind == "number":
+        return _parse_number(raw)
     if kind == "list":
         items = raw.split(",") if isinstance(raw, str) else raw
         if not isinstance(items, (list, tuple)) or not all(isinstance(item, str) for item in items):
@@ -103,6 +114,14 @@ def _parse_bool(text: str) -> bool | None:
     if word in ("1", "true", "yes", "on"):
         return True
     return False if word in ("", "0", "false", "no", "off") else None
+
+
+def _parse_number(raw: Any) -> float | None:
+    try:
+        number = float(raw) if not isinstance(raw, bool) else 0.0
+    except (TypeError, ValueError):
+        return None
+    return number if 0 < number < 1e9 else None
 
 
 def _parse_size(raw: Any) -> int | None:

@@ -33,6 +33,14 @@ class Paths(NamedTuple):
         return self.config / "config.toml"
 
     @property
+    def sessions(self) -> Path:
+        return self.cache / "sessions"
+
+    @property
+    def downloads(self) -> Path:
+        return self.cache / "downloads"
+
+    @property
     def names_cache(self) -> Path:
         return self.cache / "names"
 

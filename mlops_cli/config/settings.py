@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,6 +34,8 @@ class Settings:
     project_file: Path | None
     values: Mapping[str, Value]
     warnings: tuple[str, ...] = field(default=())
+    is_borrowed: bool = False
+    """The server is the one of an earlier run, not the one that the environment means: its credentials are not ours."""
 
     def __getitem__(self, name: str) -> Any:
         return self.values[find_key(name).name].value
@@ -45,6 +47,19 @@ class Settings:
     def server(self) -> str | None:
         """The URL of a server, or None for the embedded store."""
         return None if self["server"] in ("", EMBEDDED) else str(self["server"])
+
+    @property
+    def is_server_trusted(self) -> bool:
+        """Whether the person named the server, and not a project's file that came with other people's code."""
+        return self.project_file is None or self.origin("server") != str(self.project_file)
+
+    @property
+    def verify(self) -> bool | str:
+        """As the HTTP library takes it: whether to check certificates, or the file of those to trust."""
+        word = str(self["verify"]).strip()
+        if word.lower() in ("0", "false", "no", "off"):
+            return False
+        return str(self["cacert"]) or (word if word.lower() not in ("", "1", "true", "yes", "on") else True)
 
     @property
     def project(self) -> str:
@@ -98,6 +113,20 @@ def load_settings(
     if not values["project"].value:
         values["project"] = _default_project(here)
     return Settings(paths, user_file, project_file, values, tuple(warnings))
+
+
+def for_server(settings: Settings, server: str) -> Settings:
+    """The same settings with another server: through the context that names it, if one does."""
+    if server == (settings.server or EMBEDDED):
+        return settings
+    contexts = sources.read_table(settings.user_file).get("contexts")
+    for name, table in contexts.items() if isinstance(contexts, dict) else ():
+        if isinstance(table, dict) and table.get("server") == server:
+            found = load_settings({"server": server, "context": name})
+            break
+    else:
+        found = load_settings({"server": server})
+    return replace(found, is_borrowed=True, paths=settings.paths)
 
 
 class _Layer:

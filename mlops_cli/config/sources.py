@@ -124,9 +124,7 @@ def _parse(content: bytes, path: Path) -> dict[str, Any]:
     try:
         return tomli.loads(content.decode())
     except (tomli.TOMLDecodeError, UnicodeDecodeError) as exc:
-        raise InvalidInput(
-            f"{path} is not valid TOML: {exc}", hint=f"correct {path.name}, or move it away"
-        ) from exc
+        raise InvalidInput(f"{path} is not valid TOML: {exc}", hint=f"correct {path.name}, or move it away") from exc
 
 
 def _read(path: Path) -> bytes:

@@ -86,11 +86,13 @@ def test_a_disk_that_takes_no_more_leaves_nothing(api: Api, make: Make, tmp_path
     assert done.stdout == "6 []\n6 []\n", done.stderr
 
 
-def test_a_server_is_refused_with_the_way_back(tmp_path: Path) -> None:
-    env = {"MLOPS_HOME": str(tmp_path), "CLEARML_API_HOST": "http://127.0.0.1:8008"}
-    with pytest.raises(Unreachable) as caught:
-        connect(load_settings(env=env, cwd=tmp_path))
-    assert "CLEARML_API_HOST" in caught.value.message and "MLOPS_SERVER=embedded" in caught.value.hint
+def test_a_server_that_is_not_there_is_told_with_the_way_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    env = {"MLOPS_HOME": str(tmp_path), "CLEARML_API_HOST": "http://127.0.0.1:1"}
+    monkeypatch.setenv("CLEARML_API_ACCESS_KEY", "key")
+    monkeypatch.setenv("CLEARML_API_SECRET_KEY", "secret")
+    with pytest.raises(Unreachable) as caught, connect(load_settings(env=env, cwd=tmp_path)) as api:
+        api.tasks.find({})
+    assert "127.0.0.1:1" in caught.value.message and "MLOPS_SERVER=embedded" in caught.value.hint
     with connect(load_settings(env={**env, "MLOPS_SERVER": "embedded"}, cwd=tmp_path)) as api:
         assert api.tasks.find({}) == []
 
