@@ -122,7 +122,8 @@ class RunFolder:
         try:
             os.mkdir(folder.root, 0o700)
         except FileNotFoundError:
-            os.makedirs(live, 0o700, exist_ok=True)
+            for made in (os.path.dirname(os.path.abspath(runs)), runs):  # the mode holds for the last part only
+                os.makedirs(made, 0o700, exist_ok=True)
             os.mkdir(folder.root, 0o700)
         for part in ("spool", "console", "files"):
             os.mkdir(os.path.join(folder.root, part), 0o700)

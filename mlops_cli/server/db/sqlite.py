@@ -5,6 +5,7 @@ What is stored is decided in `store` and `series`; here is only how a connection
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -39,6 +40,7 @@ class Database:
     ) -> None:
         self.path = path
         self.is_read_only = False
+        self._why_looking: MlopsError | None = None
         self._busy_s = busy_s
         self._functions = functions or {}
         self._local = threading.local()
@@ -77,7 +79,7 @@ class Database:
 
         Raises Busy when another process holds the store for longer than the bounded wait.
         """
-        connection = self.connection
+        connection = self.connection if self._why_looking is None else self._open_again()
         if connection.in_transaction:
             yield connection
             return
@@ -97,6 +99,35 @@ class Database:
                 if _is_open(connection):
                     connection.execute("ROLLBACK")
                 raise
+
+    def look_only(self, why: MlopsError) -> bool:
+        """Read on where no file can be made beside the store: on a read-only or full disk, in a foreign folder.
+
+        False when that is impossible or would miss what only the WAL holds. A write tries the usual way again, and
+        raises what stands in its way.
+        """
+        wal = self.path.with_name(f"{self.path.name}-wal")
+        try:
+            if not self.path.stat().st_size or (wal.exists() and wal.stat().st_size):
+                return False
+        except OSError:
+            return False
+        self.close()
+        self._why_looking = why
+        return True
+
+    def _open_again(self) -> sqlite3.Connection:
+        why, self._why_looking = self._why_looking, None
+        self.close()
+        try:
+            with self.guard():
+                connection = self.connection
+                connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+                return connection
+        except MlopsError as exc:
+            self.close()
+            self._why_looking = why
+            raise exc from exc.__cause__
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -132,8 +163,14 @@ class Database:
 
     def _open(self) -> sqlite3.Connection:
         with self.guard():
+            is_uri = self._why_looking is not None
             connection = sqlite3.connect(
-                self.path, timeout=self._busy_s, isolation_level=None, check_same_thread=False, cached_statements=256
+                f"{self.path.absolute().as_uri()}?immutable=1" if is_uri else self.path,
+                timeout=self._busy_s,
+                isolation_level=None,
+                check_same_thread=False,
+                cached_statements=256,
+                uri=is_uri,
             )
             connection.row_factory = sqlite3.Row
             # NORMAL in WAL: a power cut may lose the last commits, never the file; the spool sends those again.
@@ -156,6 +193,13 @@ _LIMITS = (
 """What SQLite says when a statement asks for more than it does."""
 
 
+def _has_no_room(folder: Path) -> bool:
+    try:
+        return os.statvfs(folder).f_bavail == 0
+    except OSError:
+        return False
+
+
 def _is_open(connection: sqlite3.Connection) -> bool:
     return connection.in_transaction
 
@@ -167,7 +211,8 @@ def _explain(text: str, path: Path) -> MlopsError:
         return Busy(
             f"the store is held by another process ({path})", hint="try again; `mlops doctor` names the process"
         )
-    if "disk is full" in text:
+    # The memory that readers of a WAL share is a file, too: without room for it SQLite speaks of the disk.
+    if "disk is full" in text or ("disk I/O error" in text and _has_no_room(path.parent)):
         return Unreachable(
             f"the disk is full: nothing can be written to the store ({path})",
             hint="free some space, or move the store with MLOPS_HOME; what is running goes on into its spool",

@@ -59,15 +59,24 @@ def open_store(path: Path, files: Path) -> Store:
     refuse_network(folder)
     db = Database(path, functions=FUNCTIONS)
     try:
-        with db.guard():
-            meta = bring_up(db, runs=folder / "runs")
-            if "uid" not in meta:
-                meta = _introduce(db, meta)
+        try:
+            meta = _bring_up(db, folder)
+        except (Denied, Unreachable) as exc:
+            # What is there can still be looked at.
+            if not db.look_only(exc):
+                raise
+            meta = _bring_up(db, folder)
     except BaseException:
         db.close()
         raise
     owner = Caller(meta["user"], meta["user_name"], meta["company"], meta["company_name"], role="admin")
     return Store(db, LocalFiles(files), owner, meta["uid"])
+
+
+def _bring_up(db: Database, folder: Path) -> dict[str, str]:
+    with db.guard():
+        meta = bring_up(db, runs=folder / "runs")
+        return meta if "uid" in meta else _introduce(db, meta)
 
 
 def new_id() -> str:
