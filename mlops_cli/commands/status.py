@@ -38,7 +38,7 @@ def sync(
     settings, output = context.settings, context.output
     done = send(settings.paths, lambda: connect(settings), runs or None)
     if output.is_json:
-        output.document(done._asdict())
+        output.document({"sent": done.sent, "running": done.running, "left": done.left})
     else:
         said = [f"{len(done.sent)} sent"] + ([f"{len(done.running)} still running"] if done.running else [])
         output.lines([", ".join(said)])

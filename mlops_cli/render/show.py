@@ -261,7 +261,7 @@ def _changes(doc: Doc, see: str) -> str:
     if not script.get("repository") and not found.startswith("diff "):
         lines = found.count("\n") + 1
         if (doc.get("runtime") or {}).get(HEAD):
-            return f"the commit is on no remote: the code travels as a file, the script ({lines} lines) as text ({see})"
+            return f"kept as a file, since no remote has the commit; the script: {lines} lines ({see})"
         return f"stand-alone script, {lines} lines ({see})"
     files = patches.statistics(found)
     added, removed = sum(f[1] for f in files), sum(f[2] for f in files)
