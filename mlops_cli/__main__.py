@@ -15,9 +15,29 @@ def main() -> int:
 
     # What start-up allocates stays for ever; looking for rubbish in it costs half the price of a bare interpreter.
     gc.set_threshold(20_000, 20, 20)
+    try:
+        return _run(args)
+    finally:
+        # The end of the process frees it all at once; the interpreter would look through it a last time.
+        gc.freeze()
+
+
+def _run(args: list[str]) -> int:
+    if is_plain_run(args):
+        from .commands.context import Context
+        from .commands.guard import guarded
+        from .commands.launch import launch
+
+        context = Context()
+        return guarded(lambda: launch(context, args[1:]), context)
     from .commands.root import run
 
     return run(args)
+
+
+def is_plain_run(args: list[str]) -> bool:
+    """Whether this is `mlops run CMD...` without a flag of ours: nothing to parse, the rest is the program's."""
+    return len(args) > 1 and args[0] == "run" and not args[1].startswith("-") and args[1] != ""
 
 
 def answer_quickly(args: list[str]) -> str | None:

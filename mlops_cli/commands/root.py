@@ -1,20 +1,19 @@
-"""The command line: one tree, one `try`. Here, and only here, errors are printed and become exit codes."""
+"""The command line: one tree of commands, and the one parser that reads it. `guard` holds the one `try`."""
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated, Any
 
 from typer import BadParameter, Option
 from typer import Context as TyperContext
 from typer.main import get_command
 
-from ..errors import InvalidInput, MlopsError, RunFailed
+from ..errors import InvalidInput
 from . import options
 from .context import Context
 from .define import apply, new_app
+from .guard import guarded
 from .lazy import RootGroup
-from .pipes import leave_quietly
 
 _UsageError: Any = BadParameter.__mro__[1]  # Typer exports this one member of its parser's family of errors
 
@@ -59,22 +58,7 @@ def root(
 def run(args: list[str], context: Context | None = None) -> int:
     """Run the command line; the answer is the exit code."""
     context = context or Context()
-    for stream in (sys.stdout, sys.stderr):
-        # A name that is not valid in the terminal's encoding must not end in a traceback.
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
-    try:
-        code = execute(args, context)
-        context.output.stdout.flush()
-    except BrokenPipeError:
-        code = leave_quietly()
-    except KeyboardInterrupt:
-        code = 130
-    except MlopsError as error:
-        code = _report(error, context)
-    except Exception as error:  # the outermost net: a short line for a person, the traceback for us
-        code = _report_unknown(error, context)
-    return code
+    return guarded(lambda: execute(args, context), context)
 
 
 def execute(args: list[str], context: Context) -> int:
@@ -88,8 +72,6 @@ def execute(args: list[str], context: Context) -> int:
         _guess_form(args, context)
         path = error.ctx.command_path if error.ctx is not None else "mlops"
         raise InvalidInput(_one_line(error.format_message()), hint=f"{path} --help") from error
-    finally:
-        context.close()
     return answer if isinstance(answer, int) else 0
 
 
@@ -116,25 +98,3 @@ def _guess_form(args: list[str], context: Context) -> None:
     """The line could not be parsed, yet a program that asked for JSON should get its error as JSON."""
     if "--json" in args and not context.output.form:
         context.output.choose("json")
-
-
-def _report(error: MlopsError, context: Context) -> int:
-    if context.debug:
-        _print_traceback(error)
-    context.output.error(error)
-    return error.run_exit_code if isinstance(error, RunFailed) else error.exit_code
-
-
-def _report_unknown(error: Exception, context: Context) -> int:
-    if context.debug:
-        _print_traceback(error)
-    words = f"{type(error).__name__}: {error}".rstrip(": ")
-    hint = "" if context.debug else "run it again with --debug for the traceback"
-    context.output.error(MlopsError(f"something went wrong inside mlops: {words}", hint=hint))
-    return 1
-
-
-def _print_traceback(error: BaseException) -> None:
-    import traceback
-
-    traceback.print_exception(error)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated
 
 from typer import Argument, Option
 
-from ..errors import InvalidInput
 from .context import Context
 from .define import command, new_app
 
@@ -53,62 +51,20 @@ def run(
     ] = "",
 ) -> int:
     """Run a program here, captured: code, packages, parameters, console, metrics, files."""
-    from ..client.connect import connect
-    from ..supervisor.run import run as supervise
-    from ..supervisor.spec import RunSpec
+    from .launch import launch
 
-    settings = context.settings
-    _check(task_type, metrics or [], secrets)
-    taps = str(settings["hook"])
-    spec = RunSpec(
-        argv=tuple(_command_line(words)),
-        cwd=os.getcwd(),  # noqa: PTH109 - a folder that was removed must raise here, and nothing be resolved
-        project=project or settings.project,
+    return launch(
+        context,
+        words,
+        project=project,
         name=name,
         tags=tuple(tag or ()),
         comment=comment,
-        type=task_type,
-        hook=not no_hook and taps != "off",
-        taps="" if taps == "off" else taps,
-        printed=not no_metrics,
+        task_type=task_type,
         patterns=tuple(metrics or ()),
+        printed=not no_metrics,
+        hook=not no_hook,
+        secrets=secrets,
         upload=upload,
-        secrets=secrets or settings.secrets,
-        max_file_bytes=settings["capture.max_file_bytes"],
-        max_total_bytes=settings["capture.max_total_bytes"],
-        environment=tuple(settings["capture.environment"]),
-        quiet=context.output.quiet,
         json_file=json_file,
     )
-    return supervise(spec, paths=settings.paths, connect=lambda: connect(settings))
-
-
-def _command_line(words: list[str]) -> list[str]:
-    """A first word that ends in `.py` runs under the `python` of the active environment, as with `uv run`."""
-    if words[0].endswith(".py"):
-        return [_find_python(), *words]
-    return words
-
-
-def _find_python() -> str:
-    """The name under which PATH has Python; the name, so that a virtual environment is found again."""
-    folders = os.get_exec_path()
-    for name in ("python", "python3"):
-        if any(os.access(os.path.join(folder, name), os.X_OK) for folder in folders):  # noqa: PTH118 - 3 ms of pathlib
-            return name
-    return "python"
-
-
-def _check(task_type: str, patterns: list[str], secrets: str) -> None:
-    """Refuse what the supervisor would stumble over, before the program starts."""
-    from ..config.keys import KEYS, parse_value
-    from ..schemas.status import TYPES
-
-    if task_type not in TYPES:
-        raise InvalidInput(f"there is no type {task_type!r}", hint=f"types: {', '.join(TYPES)}")
-    if secrets:
-        parse_value(KEYS["secrets"], secrets, "--secrets")
-    if patterns:
-        from ..follow.printed import PrintedMetrics
-
-        PrintedMetrics(patterns)

@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 RUN, SDK = "run", "sdk"
 
 
-@dataclass(frozen=True, slots=True)
-class RunSpec:
+class RunSpec(NamedTuple):
     """One run. `argv` is the command as typed; `kind` is `run` (we start it) or `sdk` (it started us).
 
     `drain_s` bounds how long the end waits for the store; what is left is sent by `mlops sync`.
@@ -21,13 +19,13 @@ class RunSpec:
 
     argv: tuple[str, ...]
     cwd: str
+    started_at: float
     project: str = ""
     name: str = ""
     tags: tuple[str, ...] = ()
     comment: str = ""
     type: str = "training"
     kind: str = RUN
-    started_at: float = field(default_factory=time.time)
     hook: bool = True
     taps: str = ""
     printed: bool = True
@@ -54,7 +52,7 @@ class RunSpec:
         return name if len(name.rpartition("/")[2].strip()) >= 3 else f"{name}-project"
 
     def to_json(self) -> dict[str, Any]:
-        data = asdict(self)
+        data = self._asdict()
         for key in ("argv", "tags", "patterns", "environment"):
             data[key] = list(data[key])
         return data
@@ -62,11 +60,11 @@ class RunSpec:
 
 def from_json(data: dict[str, Any] | None) -> RunSpec:
     """Read a spec back, passing over what this version does not know; a run without one is still a run."""
-    known = {item.name for item in fields(RunSpec)}
-    kept: dict[str, Any] = {key: value for key, value in (data or {}).items() if key in known}
+    kept: dict[str, Any] = {key: value for key, value in (data or {}).items() if key in RunSpec._fields}
     for key in ("argv", "tags", "patterns", "environment"):
         kept[key] = tuple(kept.get(key) or ())
     kept.setdefault("cwd", os.sep)
+    kept.setdefault("started_at", time.time())
     return RunSpec(**kept)
 
 

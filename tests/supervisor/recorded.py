@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 
 from mlops_cli.client.connect import connect
 from mlops_cli.config.settings import load_settings
@@ -12,7 +13,7 @@ from mlops_cli.supervisor.run import RunSpec, run
 
 def main() -> int:
     settings = load_settings()
-    spec = RunSpec(argv=tuple(sys.argv[2:]), cwd=os.getcwd(), **json.loads(sys.argv[1]))
+    spec = RunSpec(argv=tuple(sys.argv[2:]), cwd=os.getcwd(), started_at=time.time(), **json.loads(sys.argv[1]))
     try:
         return run(spec, paths=settings.paths, connect=lambda: connect(settings))
     except MlopsError as exc:
