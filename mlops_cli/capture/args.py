@@ -8,22 +8,50 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
 
-_NUMBER = re.compile(r"[+-]?(\d[\d_]*\.?\d*|\.\d+)([eE][+-]?\d+)?\Z")
-_INTEGER = re.compile(r"[+-]?\d+\Z")
-_OPTION = re.compile(r"--?[A-Za-z_][\w.:/-]*\Z")
-_LONG_ASSIGNED = re.compile(r"(--?[A-Za-z_][\w.:/-]*)=(.*)\Z", re.S)
-_WORD_ASSIGNED = re.compile(r"(\+{0,2}[A-Za-z_][\w.:/@-]*)=(.*)\Z", re.S)
-_SHORT_NUMBER = re.compile(r"(-[A-Za-z])([+-]?\d.*)\Z")
 
-_PYTHON = re.compile(r"(python|pypy)(w|\d[\d.]*)?\Z")
+@cache
+def _number() -> re.Pattern[str]:
+    return re.compile(r"[+-]?(\d[\d_]*\.?\d*|\.\d+)([eE][+-]?\d+)?\Z")
+
+
+@cache
+def _integer() -> re.Pattern[str]:
+    return re.compile(r"[+-]?\d+\Z")
+
+
+@cache
+def _option_pattern() -> re.Pattern[str]:
+    return re.compile(r"--?[A-Za-z_][\w.:/-]*\Z")
+
+
+@cache
+def _long_assigned() -> re.Pattern[str]:
+    return re.compile(r"(--?[A-Za-z_][\w.:/-]*)=(.*)\Z", re.S)
+
+
+@cache
+def _word_assigned() -> re.Pattern[str]:
+    return re.compile(r"(\+{0,2}[A-Za-z_][\w.:/@-]*)=(.*)\Z", re.S)
+
+
+@cache
+def _short_number() -> re.Pattern[str]:
+    return re.compile(r"(-[A-Za-z])([+-]?\d.*)\Z")
+
+
+@cache
+def _python() -> re.Pattern[str]:
+    return re.compile(r"(python|pypy)(w|\d[\d.]*)?\Z")
+
+
 _PYTHON_WITH_VALUE = frozenset({"-W", "-X", "--check-hash-based-pycs"})
 _SCRIPT_SUFFIXES = (".py", ".pyz", ".ipynb", ".sh", ".bash", ".zsh", ".R", ".jl", ".lua", ".pl", ".rb", ".js")
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(NamedTuple):
     """One parameter: `name` without dashes (inner dashes become underscores, as argparse's), value as text."""
 
     name: str
@@ -52,7 +80,7 @@ def program_length(argv: Sequence[str]) -> int:
     """How many leading words name the program: `python -u train.py` 3, `python -m pkg.train` 3, `./train` 1."""
     if not argv:
         return 0
-    if _PYTHON.match(_basename(argv[0])):
+    if _python().match(_basename(argv[0])):
         return _python_program_length(argv)
     for position, word in enumerate(argv):
         if word.endswith(_SCRIPT_SUFFIXES) and not word.startswith("-"):
@@ -71,14 +99,14 @@ def script_of(argv: Sequence[str]) -> str | None:
 
 def is_python(word: str) -> bool:
     """Whether a command word names a Python interpreter."""
-    return bool(_PYTHON.match(_basename(word)))
+    return bool(_python().match(_basename(word)))
 
 
 def type_of(text: str) -> str:
     """The type word of a value given as text."""
-    if _INTEGER.match(text):
+    if _integer().match(text):
         return "int"
-    if _NUMBER.match(text) or text.lower().lstrip("+-") in ("nan", "inf", "infinity"):
+    if _number().match(text) or text.lower().lstrip("+-") in ("nan", "inf", "infinity"):
         return "float"
     return "bool" if text in ("True", "False", "true", "false") else "str"
 
@@ -101,13 +129,13 @@ def _python_program_length(argv: Sequence[str]) -> int:
 def _next(words: Sequence[str], position: int) -> tuple[str, tuple[str, str], int]:
     """The parameter at `position` as (name, (value, type)), and how many words it took; no name: not a parameter."""
     word = words[position]
-    if assigned := _LONG_ASSIGNED.match(word):
+    if assigned := _long_assigned().match(word):
         return _dashless(assigned[1]), (assigned[2], type_of(assigned[2])), 1
-    if short := _SHORT_NUMBER.match(word):
+    if short := _short_number().match(word):
         return _dashless(short[1]), (short[2], type_of(short[2])), 1
-    if _OPTION.match(word):
+    if _option_pattern().match(word):
         return _option(words, position)
-    if assigned := _WORD_ASSIGNED.match(word):
+    if assigned := _word_assigned().match(word):
         return assigned[1].lstrip("+"), (assigned[2], type_of(assigned[2])), 1
     return "", ("", ""), 1
 
@@ -131,9 +159,9 @@ def _option(words: Sequence[str], position: int) -> tuple[str, tuple[str, str], 
 
 
 def _is_value(word: str) -> bool:
-    if _WORD_ASSIGNED.match(word):  # `--multirun lr=1`: a flag, then a parameter
+    if _word_assigned().match(word):  # `--multirun lr=1`: a flag, then a parameter
         return False
-    return not word.startswith("-") or word == "-" or bool(_NUMBER.match(word))
+    return not word.startswith("-") or word == "-" or bool(_number().match(word))
 
 
 def _argument(name: str, values: list[tuple[str, str]]) -> Argument:

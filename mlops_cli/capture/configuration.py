@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 FORMATS = {".yaml": "yaml", ".yml": "yaml", ".toml": "toml", ".json": "json"}
 MAX_BYTES = 2**20
@@ -15,15 +14,14 @@ MAX_DEPTH = 32
 MAX_VALUE_CHARS = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigurationFile:
+class ConfigurationFile(NamedTuple):
     """One file: its text as read, and its leaves as (name, value, type) with `/` between nested keys."""
 
     name: str
     format: str
     text: str
     parameters: tuple[tuple[str, str, str], ...] = ()
-    problems: tuple[str, ...] = field(default=())
+    problems: tuple[str, ...] = ()
 
     @property
     def section(self) -> str:

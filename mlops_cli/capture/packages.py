@@ -9,19 +9,22 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 LOCK_FILES = ("uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "conda-lock.yml", "requirements.lock")
 """In the order of preference; `requirements.txt` counts only when there is none of these."""
 
 MAX_LOCK_BYTES = 8 * 2**20
 
-_DIST = re.compile(r"(?P<name>.+?)-(?P<version>\d[^-]*|[^-]+)\.(dist|egg)-info\Z")
+
+@cache
+def _dist() -> re.Pattern[str]:
+    return re.compile(r"(?P<name>.+?)-(?P<version>\d[^-]*|[^-]+)\.(dist|egg)-info\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Package:
+class Package(NamedTuple):
     """`url` is where it was installed from when that was no index (PEP 610); `is_editable` and local ones cannot
     be rebuilt elsewhere from the requirement alone."""
 
@@ -40,7 +43,7 @@ def installed(search_path: Iterable[str]) -> list[Package]:
     found: dict[str, Package] = {}
     for folder in search_path:
         for entry in _dist_folders(folder):
-            match = _DIST.match(entry)
+            match = _dist().match(entry)
             if not match:
                 continue
             name = canonical(match["name"])

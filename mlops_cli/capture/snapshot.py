@@ -9,9 +9,8 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .. import secrets
 from ..errors import Refused
@@ -21,8 +20,7 @@ from . import args, configuration, environment, host, packages
 TAIL_OF_LINE = 500
 
 
-@dataclass(frozen=True, slots=True)
-class CodeState:
+class CodeState(NamedTuple):
     """What `code.capture` found, as far as the snapshot needs it; empty fields: there is no repository."""
 
     repository: str = ""
@@ -32,11 +30,10 @@ class CodeState:
     entry_point: str = ""
     diff: str = ""
     top: Path | None = None
-    runtime: Mapping[str, str | int | None] = field(default_factory=dict)
+    runtime: Mapping[str, str | int | None] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """`interpreter` is the hook's note (`interpreter.json`), None when the hook was not loaded."""
 
     argv: Sequence[str]
@@ -50,26 +47,23 @@ class Request:
     """Further environment variables to record, by name."""
 
 
-@dataclass(frozen=True, slots=True)
-class CapturedFile:
+class CapturedFile(NamedTuple):
     """A file to keep as an artifact: `key` and `type` are the API's."""
 
     key: str
     path: Path
     type: str
-    meta: Mapping[str, str] = field(default_factory=dict)
+    meta: Mapping[str, str] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(NamedTuple):
     """Something that the person should know: a secret that was hidden, a thing left out, a gatherer that failed."""
 
     what: str
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """`task` holds `script`, `hyperparams`, `configuration` and `runtime` in the API's form."""
 
     task: dict[str, Any]

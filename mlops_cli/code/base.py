@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .git import ask
 from .status import Status
@@ -11,8 +11,7 @@ from .status import Status
 _MOST_REFS = 5000
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
+class Base(NamedTuple):
     """Empty when nothing of the history is known to a remote. `ref` is `origin/main`, `branch` `main`."""
 
     commit: str = ""

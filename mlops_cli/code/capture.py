@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
 from ..errors import MlopsError
@@ -47,7 +46,7 @@ def capture(
         if status is None:
             return code
         left_out = (LeftOut("the repository", status.problem), *code.left_out)
-        return replace(code, left_out=left_out, top=status.top, problem=status.problem)
+        return code._replace(left_out=left_out, top=status.top, problem=status.problem)
     base = bases.find(status)
     code = _located(status, base, cwd, script, policy)
     hints = Hints.read(status)
@@ -57,7 +56,7 @@ def capture(
         with _scratch(status, staging) as scratch:
             builder = TreeBuilder(status, hints, limits, exclude)
             normal, raw = builder.build(scratch)
-            code = replace(code, left_out=tuple(builder.left_out), notes=tuple(builder.notes))
+            code = code._replace(left_out=tuple(builder.left_out), notes=tuple(builder.notes))
             base_tree = base.commit or scratch.empty_tree
             patched = settle(scratch, base_tree, normal, limits, policy, known)
             kept = patched if raw == normal else settle(scratch, base_tree, raw, limits, policy, known)
@@ -65,7 +64,7 @@ def capture(
     except (MlopsError, OSError) as exc:
         # The place in the repository is still worth keeping: say what is missing and go on.
         left_out = (*code.left_out, LeftOut("the changes since the base", str(exc)))
-        code = replace(code, left_out=left_out, can_rebuild_from_diff=False)
+        code = code._replace(left_out=left_out, can_rebuild_from_diff=False)
     return code if base.commit and base.url else _without_base(code, cwd, script, limits, policy, known)
 
 
@@ -100,8 +99,7 @@ def _described(code: Code, scratch: Scratch, patched: Settled, kept: Settled, li
     rebuilds = rebuilds and kept.tree == patched.tree and b"\r" not in patched.patch
     is_needed = not rebuilds and bool(kept.patch or not code.commit)
     artifacts = (_bundle(code, scratch, kept.tree, staging),) if is_needed else ()
-    return replace(
-        code,
+    return code._replace(
         diff=diff,
         artifacts=artifacts,
         can_rebuild_from_diff=rebuilds,
@@ -141,8 +139,7 @@ def _without_base(
 ) -> Code:
     """No remote knows this code: the API's fields hold the stand-alone script, the artifact the rest."""
     alone = capture_folder(cwd, script, limits=limits, staging=None, policy=policy, known=known)
-    return replace(
-        code,
+    return code._replace(
         repository="",
         branch="",
         ref="",

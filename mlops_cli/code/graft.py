@@ -7,20 +7,21 @@ for each level of folders. It also touches objects of the person's repository, w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from .scratch import Entry, Scratch
 
 _TREE = "40000"
 
 
-@dataclass(slots=True)
 class _Folder:
     """A folder on the way: what it held, the files to replace in it (None takes one away), the folders to go into."""
 
-    entries: dict[bytes, tuple[str, str]] = field(default_factory=dict)
-    files: dict[bytes, Entry] = field(default_factory=dict)
-    folders: dict[bytes, _Folder] = field(default_factory=dict)
+    __slots__ = ("entries", "files", "folders")
+
+    def __init__(self) -> None:
+        self.entries: dict[bytes, tuple[str, str]] = {}
+        self.files: dict[bytes, Entry] = {}
+        self.folders: dict[bytes, _Folder] = {}
 
 
 def graft(scratch: Scratch, root: str, changes: Mapping[bytes, Entry]) -> str:

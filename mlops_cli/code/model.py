@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 ARTIFACT_KEY = "code"
 BUNDLE_NAME, TAR_NAME = "code.bundle", "code.tar.gz"
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """How large one file, everything together and the API's `diff` may be, and how many files are looked at."""
 
     file_bytes: int = 10 << 20
@@ -20,16 +19,14 @@ class Limits:
     files: int = 20_000
 
 
-@dataclass(frozen=True, slots=True)
-class LeftOut:
+class LeftOut(NamedTuple):
     """Something that is not in the record, and why."""
 
     path: str
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Altered:
+class Altered(NamedTuple):
     """A line (from 1; 0: not a line of a file) in which a secret of this kind was hidden."""
 
     path: str
@@ -37,18 +34,16 @@ class Altered:
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
-class CodeArtifact:
+class CodeArtifact(NamedTuple):
     """A file to store with the run: `type` is `git-bundle` or `tar`."""
 
     key: str
     path: Path
     type: str
-    meta: Mapping[str, str] = field(default_factory=dict)
+    meta: Mapping[str, str] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(NamedTuple):
     """The API's `script` fields (`commit` is its `version_num`), and what the API has no field for.
 
     Without a `repository` the `diff` is the stand-alone script itself. `ref` is the remote-tracking ref that holds

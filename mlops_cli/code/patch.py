@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
 
-_START = re.compile(rb"^diff --git ", re.MULTILINE)
-_ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
+
+@cache
+def _start() -> re.Pattern[bytes]:
+    return re.compile(rb"^diff --git ", re.MULTILINE)
+
+
+@cache
+def _escape() -> re.Pattern[bytes]:
+    return re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
+
+
 _PLAIN = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"a": b"\a", b"b": b"\b", b"f": b"\f", b"v": b"\v"}
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(NamedTuple):
     """The part of a patch that changes one file; `paths` are all the names in its headers."""
 
     text: bytes
@@ -29,7 +38,7 @@ class Section:
 
 def split(patch: bytes) -> list[Section]:
     """The sections of a patch made by git. Hunk lines never start with a letter, so a header is never mistaken."""
-    starts = [match.start() for match in _START.finditer(patch)]
+    starts = [match.start() for match in _start().finditer(patch)]
     ends = [*starts[1:], len(patch)]
     return [_section(patch[start:end]) for start, end in zip(starts, ends, strict=False)]
 
@@ -38,7 +47,7 @@ def unquote(name: bytes) -> bytes:
     """A name as git writes it: in C quotes when it has unusual bytes."""
     if len(name) < 2 or not (name.startswith(b'"') and name.endswith(b'"')):
         return name
-    return _ESCAPE.sub(_unescape, name[1:-1])
+    return _escape().sub(_unescape, name[1:-1])
 
 
 def _unescape(match: re.Match[bytes]) -> bytes:

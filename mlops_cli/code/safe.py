@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..secrets import kind_in_binary, scrub_patch
 from .graft import graft
@@ -11,8 +11,7 @@ from .patch import Section, split
 from .scratch import GITLINK, Difference, Entry, Scratch
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(NamedTuple):
     """A tree that may travel, and what it changes since the base."""
 
     tree: str

@@ -11,8 +11,8 @@ import os
 import shutil
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from . import git
 
@@ -28,8 +28,7 @@ _WHO = {
 """The same code makes the same commit, whoever runs it and whenever, so it is stored once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One file of a tree. An `oid` of zeros means that there is none."""
 
     mode: str
@@ -37,8 +36,7 @@ class Entry:
     path: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(NamedTuple):
     """One path that differs between two trees; a mode of `000000` means that it is not there."""
 
     old_mode: str

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from ..errors import MlopsError, NotFound
 from .git import Running, explain
@@ -25,8 +26,7 @@ _CONFIG = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One path that differs from HEAD. `kind`: `1` changed, `2` renamed, `u` unmerged, `?` untracked."""
 
     path: bytes
@@ -35,8 +35,7 @@ class Change:
     is_submodule: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(NamedTuple):
     """A repository before the child started. `problem`: why git could not say more (then the rest is empty)."""
 
     top: Path
@@ -50,7 +49,7 @@ class Status:
     changes: tuple[Change, ...] = ()
     uncounted: int = 0
     """How many more untracked files there are than `changes` holds."""
-    config: dict[str, list[str]] = field(default_factory=dict)
+    config: Mapping[str, list[str]] = {}
     finished_ns: int = 0
     problem: str = ""
 
@@ -93,8 +92,7 @@ class Pending:
         return Status(place.top, place.git_dir, place.common_dir, finished_ns=time.time_ns(), problem=problem)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a repository lies: its working tree, the folder of this tree and the one that all its worktrees share."""
 
     top: Path

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from . import git
 from .graft import graft
@@ -15,8 +15,7 @@ from .scratch import GITLINK, SYMLINK, Entry, Scratch
 from .status import Change, Status, locate, start
 
 
-@dataclass(frozen=True, slots=True)
-class Hints:
+class Hints(NamedTuple):
     """What the index may hold beside plain files, told by one look at its bytes: most cost no process."""
 
     attributes: bool
@@ -137,7 +136,7 @@ class TreeBuilder:
         if not self._hints.attributes or was is None or b"\r\n" not in data or entry.mode == SYMLINK:
             return entry
         before = dict(scratch.blobs([was.oid])).get(was.oid, b"\r")
-        return entry if b"\r" in before else replace(entry, oid=scratch.add_blob(data.replace(b"\r\n", b"\n")))
+        return entry if b"\r" in before else entry._replace(oid=scratch.add_blob(data.replace(b"\r\n", b"\n")))
 
     def _converted(self, scratch: Scratch, stored: dict[bytes, Entry], changed: set[bytes]) -> Iterator[Entry]:
         """Unchanged files whose bytes are not those that git stores: line ends, keywords, encodings."""
@@ -156,7 +155,7 @@ class TreeBuilder:
                 elif size > self._limits.file_bytes:
                     self.left_out.append(LeftOut(show(entry.path), f"{size} bytes, kept as git stores it"))
                 else:
-                    yield replace(entry, oid=scratch.add_blob(Path(os.fsdecode(path)).read_bytes()))
+                    yield entry._replace(oid=scratch.add_blob(Path(os.fsdecode(path)).read_bytes()))
             except OSError:
                 continue  # a sparse checkout: the file is not here
 
@@ -172,7 +171,7 @@ class TreeBuilder:
         builder = TreeBuilder(status, Hints.read(status), self._limits, self._excluded)
         _, tree = builder.build(inner)
         for left in builder.left_out:
-            self.left_out.append(replace(left, path=f"{name}/{left.path}"))
+            self.left_out.append(left._replace(path=f"{name}/{left.path}"))
         self.notes.extend(f"{name}/{note}" for note in builder.notes)
         scratch.borrow(status.common_dir)
         scratch.borrow(folder)

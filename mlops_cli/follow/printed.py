@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
 
 from ..errors import InvalidInput
 
@@ -13,12 +14,19 @@ STEP_NAMES = ("global_step", "step", "iteration", "iter", "it", "batch", "epoch"
 """What counts as the step, the finest first; a coarser one on the same line is a value like any other."""
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|nan|inf(?:inity)?)"
-_PAIR = re.compile(rf"(?<![\w./@-])([A-Za-z_][\w./@-]*)\s?=\s?({_NUMBER})%?(?=$|[\s,;|)\]}}/])", re.IGNORECASE)
-_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+@cache
+def _pair() -> re.Pattern[str]:
+    return re.compile(rf"(?<![\w./@-])([A-Za-z_][\w./@-]*)\s?=\s?({_NUMBER})%?(?=$|[\s,;|)\]}}/])", re.IGNORECASE)
+
+
+@cache
+def _escapes() -> re.Pattern[str]:
+    return re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+class Point(NamedTuple):
     name: str
     step: int
     value: float
@@ -44,7 +52,7 @@ class PrintedMetrics:
             return [point for frame in line.split("\r") for point in self.feed(frame)]
         if len(line) > MAX_LINE_CHARS or ("=" not in line and not self._patterns):
             return []
-        text = _ESCAPES.sub("", line) if "\x1b" in line else line
+        text = _escapes().sub("", line) if "\x1b" in line else line
         if not self._patterns:
             return _pairs(text)
         return [point for pattern in self._patterns for point in self._matched(pattern, text)]
@@ -68,7 +76,7 @@ class PrintedMetrics:
 
 
 def _pairs(text: str) -> list[Point]:
-    numbers = {name: float(value) for name, value in _PAIR.findall(text)}
+    numbers = {name: float(value) for name, value in _pair().findall(text)}
     step = _take_step(numbers)
     if step is None:
         return []

@@ -8,9 +8,8 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import protobuf as pb
 
@@ -21,16 +20,14 @@ _DT_FLOAT, _DT_DOUBLE, _DT_INT32, _DT_STRING, _DT_INT64, _DT_BFLOAT16, _DT_HALF 
 _TENSOR_FORMATS = {_DT_FLOAT: "f", _DT_DOUBLE: "d", _DT_INT32: "i", _DT_INT64: "q", _DT_HALF: "e"}
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(NamedTuple):
     tag: str
     step: int
     time_ms: int
     value: float
 
 
-@dataclass(frozen=True, slots=True)
-class Histogram:
+class Histogram(NamedTuple):
     """`edges` has one more entry than `counts`."""
 
     tag: str
@@ -40,8 +37,7 @@ class Histogram:
     counts: tuple[float, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(NamedTuple):
     """`data` is the encoded file (PNG, JPEG or GIF), as written."""
 
     tag: str
@@ -50,17 +46,15 @@ class Image:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(NamedTuple):
     tag: str
     step: int
     time_ms: int
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Hyperparameters:
-    values: dict[str, Any] = field(default_factory=dict)
+class Hyperparameters(NamedTuple):
+    values: dict[str, Any]
 
 
 Item = Scalar | Histogram | Image | Text | Hyperparameters

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
-_BACK = re.compile("\b+(?=\r)")
-_ERASE = re.compile(r"\x1b\[[0-9]*K")
+
+@cache
+def _back() -> re.Pattern[str]:
+    return re.compile("\b+(?=\r)")
+
+
+@cache
+def _erase() -> re.Pattern[str]:
+    return re.compile(r"\x1b\[[0-9]*K")
 
 
 def read_text(raw: bytes) -> str:
@@ -37,13 +45,13 @@ def fold(text: str) -> str:
 def fold_line(line: str) -> str:
     """One line, without its newline, in its last state."""
     if "\b" in line:
-        line = _BACK.sub("", line)  # some bars step back over the whole line before they return
+        line = _back().sub("", line)  # some bars step back over the whole line before they return
     shown = ""
     for frame in line.split("\r"):
         if not frame:
             continue
-        erased = _ERASE.search(frame)
+        erased = _erase().search(frame)
         # Escape sequences have no width, so a coloured frame replaces the line instead of overlaying it.
         whole = erased is not None or "\x1b" in frame or "\x1b" in shown or len(frame) >= len(shown)
         shown = frame if whole else frame + shown[len(frame) :]
-    return _ERASE.sub("", shown) if "\x1b" in shown else shown
+    return _erase().sub("", shown) if "\x1b" in shown else shown

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from hashlib import md5
 
 _LESS = """
@@ -18,7 +19,10 @@ _MORE = """
 LESS = frozenset(_LESS.split())
 MORE = frozenset(_MORE.split())
 
-_WORD = re.compile(r"[A-Z]+(?![a-z])[0-9]*|[A-Z]?[a-z]+[0-9]*")
+
+@cache
+def _word() -> re.Pattern[str]:
+    return re.compile(r"[A-Z]+(?![a-z])[0-9]*|[A-Z]?[a-z]+[0-9]*")
 
 
 def series_key(metric: str, variant: str) -> tuple[str, str]:
@@ -46,5 +50,5 @@ def direction(metric: str, variant: str = "") -> str | None:
 
 
 def _words(name: str) -> list[str]:
-    found = [name.lower(), *(word.lower() for word in _WORD.findall(name))]
+    found = [name.lower(), *(word.lower() for word in _word().findall(name))]
     return [form for word in found for form in (word, word.rstrip("0123456789"))]

@@ -10,7 +10,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -20,8 +20,7 @@ REDACTED = "<redacted>"
 MARK = REDACTED.encode()
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """`kind` is what it looks like (`github token`, `named`), `place` where it was; the value is nowhere."""
 
     kind: str
@@ -51,38 +50,87 @@ _SHAPES = [
     ("sendgrid key", rb"SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}"),
     ("jwt", rb"eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}"),
 ]
-_SHAPE = re.compile(
-    rb"(?<![A-Za-z0-9])(?:" + b"|".join(b"(?P<s%d>%s)" % (i, shape) for i, (_, shape) in enumerate(_SHAPES)) + b")"
-)
-_SHAPE_START = re.compile(
-    rb"(?<![A-Za-z0-9])(?:A[KS]IA|AIza|gh[pousr]_|github_pat_|glpat-|xox|hf_|sk-|GOCSPX-|ya29\.|[sr]k_live_|npm_|pypi-AgE|"
-    rb"do[opr]_v1_|SG\.|eyJ)"
-)
+
+
+@cache
+def _shape() -> re.Pattern[bytes]:
+    return re.compile(
+        rb"(?<![A-Za-z0-9])(?:" + b"|".join(b"(?P<s%d>%s)" % (i, shape) for i, (_, shape) in enumerate(_SHAPES)) + b")"
+    )
+
+
+@cache
+def _shape_start() -> re.Pattern[bytes]:
+    return re.compile(
+        rb"(?<![A-Za-z0-9])(?:A[KS]IA|AIza|gh[pousr]_|github_pat_|glpat-|xox|hf_|sk-|GOCSPX-|ya29\.|[sr]k_live_|npm_|pypi-AgE|"
+        rb"do[opr]_v1_|SG\.|eyJ)"
+    )
+
+
 _RUN = 20
 """Every shape contains this many token characters in a row, or (`SG.`, `ya29.`) follows a dot that ends a short run."""
 _RANDOM = 32
 _BLOB = (b"+", b"/", b"\\", b"@", b"=")
-_WORD_LIKE = re.compile(rb"[a-z]{6}|[A-Z]{6}")
+
+
+@cache
+def _word_like() -> re.Pattern[bytes]:
+    return re.compile(rb"[a-z]{6}|[A-Z]{6}")
+
 
 _TOKEN_CHARS = bytes(97 if chr(c).isascii() and (chr(c).isalnum() or c in b"_-") else 32 for c in range(256))
 _LOWER = bytes(c + 32 if 65 <= c <= 90 else c for c in range(256))
 
 _WORDS = (b"passw", b"passphrase", b"pwd", b"secret", b"token", b"key", b"credential", b"authorization")
-_NAME = re.compile(rb"[A-Za-z0-9_.-]{0,64}")
+
+
+@cache
+def _name() -> re.Pattern[bytes]:
+    return re.compile(rb"[A-Za-z0-9_.-]{0,64}")
+
+
 _NAME_CHARS = bytes(c for c in range(128) if chr(c).isalnum() or c in b"_.-")
-_SEPARATOR = re.compile(
-    rb"""["'\])]{0,3}[ \t]{0,8}
+
+
+@cache
+def _separator() -> re.Pattern[bytes]:
+    """`name = `, `name: str = `, `"name": `, `["name"] = `."""
+    return re.compile(
+        rb"""["'\])]{0,3}[ \t]{0,8}
     (?P<sign> :[ \t]{0,4}[A-Za-z_][A-Za-z0-9_\[\]|., ]{0,40}?[ \t]{0,4}=(?!=) | => | := | =(?!=) | :(?!:) )
     [ \t]{0,8}""",
-    re.VERBOSE,
-)
-"""`name = `, `name: str = `, `"name": `, `["name"] = `."""
-_QUOTED = re.compile(rb"""[bBrRuU]{0,2}(?P<q>["'])(?P<value>[^"'\s]{1,4096})(?P=q)""")
-_BARE = re.compile(rb"""[^\s"',;()\[\]{}&<>|]{1,4096}""")
-_BEARER = re.compile(rb"(?i:bearer|basic|token)[ \t]{1,4}(?P<value>[A-Za-z0-9._~+/=-]{8,4096})")
-_URL = re.compile(rb"://(?P<user>[^\s/@:\"'<>]{0,256})(?P<word>:[^\s/@\"'<>]{1,1024})?@[A-Za-z0-9\[]")
-_PEM = re.compile(rb"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
-_PEM_END = re.compile(rb"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+        re.VERBOSE,
+    )
+
+
+@cache
+def _quoted() -> re.Pattern[bytes]:
+    return re.compile(rb"""[bBrRuU]{0,2}(?P<q>["'])(?P<value>[^"'\s]{1,4096})(?P=q)""")
+
+
+@cache
+def _bare() -> re.Pattern[bytes]:
+    return re.compile(rb"""[^\s"',;()\[\]{}&<>|]{1,4096}""")
+
+
+@cache
+def _bearer() -> re.Pattern[bytes]:
+    return re.compile(rb"(?i:bearer|basic|token)[ \t]{1,4}(?P<value>[A-Za-z0-9._~+/=-]{8,4096})")
+
+
+@cache
+def _url() -> re.Pattern[bytes]:
+    return re.compile(rb"://(?P<user>[^\s/@:\"'<>]{0,256})(?P<word>:[^\s/@\"'<>]{1,1024})?@[A-Za-z0-9\[]")
+
+
+@cache
+def _pem_pattern() -> re.Pattern[bytes]:
+    return re.compile(rb"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+
+
+@cache
+def _pem_end() -> re.Pattern[bytes]:
+    return re.compile(rb"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 
 
 def find(data: bytes, known: Sequence[bytes] = (), *, in_code: bool = False) -> list[Span]:
@@ -148,8 +196,8 @@ def _runs(data: bytes, *, in_code: bool) -> Iterator[Span]:
 
 def _shape_in(data: bytes, start: int, end: int) -> re.Match[bytes] | None:
     """The first provider shape that begins between `start` and `end`; it may end behind `end`."""
-    for candidate in _SHAPE_START.finditer(data, start, end):
-        match = _SHAPE.match(data, candidate.start())
+    for candidate in _shape_start().finditer(data, start, end):
+        match = _shape().match(data, candidate.start())
         if match:
             return match
     return None
@@ -166,7 +214,7 @@ def _looks_random(data: bytes, start: int, end: int) -> bool:
     if min(classes.count(kind) for kind in (0, 1, 2)) < 3 or changes < 0.45 * len(run):
         return False
     entropy = -sum(n / len(run) * math.log2(n / len(run)) for n in Counter(run).values())
-    return entropy >= 4.3 and not _WORD_LIKE.search(run)
+    return entropy >= 4.3 and not _word_like().search(run)
 
 
 def _urls(data: bytes) -> Iterator[Span]:
@@ -174,7 +222,7 @@ def _urls(data: bytes) -> Iterator[Span]:
         return
     at = data.find(b"://")
     while at >= 0:
-        match = _URL.match(data, at)
+        match = _url().match(data, at)
         if match:
             word = match["word"]
             if word and is_literal(word[1:].decode("latin-1")):
@@ -194,7 +242,7 @@ def _named(data: bytes, *, in_code: bool) -> Iterator[Span]:
             if word == b"token" and (after.isalpha() or after == b" "):
                 at = lower.find(word, at + 5)
                 continue
-            name_end = _NAME.match(data, at).end()  # type: ignore[union-attr]  # it matches the empty string too
+            name_end = _name().match(data, at).end()  # type: ignore[union-attr]  # it matches the empty string too
             span = _value_after(data, at, name_end, in_code=in_code)
             if span:
                 yield span
@@ -208,7 +256,7 @@ def _value_after(data: bytes, at: int, name_end: int, *, in_code: bool) -> Span 
     power = strength(name)
     if not power:
         return None
-    separator = _SEPARATOR.match(data, name_end)
+    separator = _separator().match(data, name_end)
     if separator is None:
         # `--password hunter2` in an echoed command line
         blank = data[name_end : name_end + 1] == b" "
@@ -217,16 +265,16 @@ def _value_after(data: bytes, at: int, name_end: int, *, in_code: bool) -> Span 
         sign, value_at = b"=", name_end + 1
     else:
         sign, value_at = separator["sign"], separator.end()
-    bearer = _BEARER.match(data, value_at) or _BEARER.match(data, value_at + 1)
+    bearer = _bearer().match(data, value_at) or _bearer().match(data, value_at + 1)
     if bearer and is_literal(bearer["value"].decode("latin-1")):
         return Span(bearer.start("value"), bearer.end("value"), "authorization")
-    quoted = _QUOTED.match(data, value_at)
+    quoted = _quoted().match(data, value_at)
     if quoted:
         value = quoted["value"].decode("latin-1")
         enough = len(value) >= 4 if power == 2 else len(value) >= 8 and is_mixed(value)
         same = value.lower() == name.lower().split(".")[-1]
         return Span(*quoted.span("value"), "named") if enough and is_literal(value) and not same else None
-    bare = _BARE.match(data, value_at)
+    bare = _bare().match(data, value_at)
     if bare is None:
         return None
     value = bare[0].decode("latin-1")
@@ -257,6 +305,6 @@ def _bare_is_secret(
 
 
 def _pem(data: bytes) -> Iterator[Span]:
-    for match in _PEM.finditer(data):
-        end = _PEM_END.search(data, match.end())
+    for match in _pem_pattern().finditer(data):
+        end = _pem_end().search(data, match.end())
         yield Span(match.start(), end.end() if end else len(data), "private key")

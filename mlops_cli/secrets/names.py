@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 
-_SPLIT = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+
+@cache
+def _split() -> re.Pattern[str]:
+    return re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 
 def _words(text: str) -> frozenset[str]:
@@ -30,19 +33,26 @@ _MODEL_TOKENS = _words(
 )
 """Tokens of language models: `pad_token`, `eos-token`."""
 
-_PLACEHOLDER = re.compile(
-    r"""[\s*x.•_-]*$ | .*<.*> | \$ | %[({A-Za-z] | .*\{.*\} |
+
+@cache
+def _placeholder() -> re.Pattern[str]:
+    return re.compile(
+        r"""[\s*x.•_-]*$ | .*<.*> | \$ | %[({A-Za-z] | .*\{.*\} |
     (none|null|nil|true|false|yes|no|undefined|auto|default|required|optional|str|int|bool|bytes|string|any|
     redacted|hidden|masked|changeme|todo|unset|empty|example|password|passwd|token|secret|credentials?|api[_-]?key|your[-_].*|my[-_].*|os\.environ.*|process\.env.*|env\..*|args?\..*|self\..*|config\..*|
     cfg\..*|getenv.*)[)\],;]*$""",
-    re.IGNORECASE | re.VERBOSE,
-)
-_NUMBER = re.compile(r"[-+]?(\d{1,5}|\d*\.\d+|\d+\.\d*)([eE][-+]?\d+)?$")
+        re.IGNORECASE | re.VERBOSE,
+    )
+
+
+@cache
+def _number() -> re.Pattern[str]:
+    return re.compile(r"[-+]?(\d{1,5}|\d*\.\d+|\d+\.\d*)([eE][-+]?\d+)?$")
 
 
 def words_of(name: str) -> list[str]:
     """`HF_TOKEN`, `hf-token` and `hfToken` are the words hf, token."""
-    return [word.lower() for word in _SPLIT.findall(name)]
+    return [word.lower() for word in _split().findall(name)]
 
 
 @lru_cache(maxsize=4096)
@@ -67,7 +77,7 @@ def is_secret_name(name: str) -> bool:
 
 def is_literal(value: str) -> bool:
     """Whether `value` could be the secret itself: not empty, a placeholder, a flag, a small number or a path."""
-    return not (_PLACEHOLDER.match(value) or _NUMBER.match(value) or value.startswith(("/", "./", "../", "~/")))
+    return not (_placeholder().match(value) or _number().match(value) or value.startswith(("/", "./", "../", "~/")))
 
 
 def is_mixed(value: str) -> bool:

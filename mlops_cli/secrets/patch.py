@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
 
 from mlops_cli.secrets.find import Finding, Span, find, replace
 
-_HUNK = re.compile(rb"@@ -(?P<old>\d+)(?:,(?P<old_count>\d+))? \+(?P<new>\d+)(?:,(?P<new_count>\d+))? @@")
+
+@cache
+def _hunk() -> re.Pattern[bytes]:
+    return re.compile(rb"@@ -(?P<old>\d+)(?:,(?P<old_count>\d+))? \+(?P<new>\d+)(?:,(?P<new_count>\d+))? @@")
 
 
-@dataclass(frozen=True, slots=True)
-class AlteredLine:
+class AlteredLine(NamedTuple):
     """Line `line` (from 1) of the new file `path` was replaced by `clean`."""
 
     path: bytes
@@ -27,16 +30,14 @@ class AlteredLine:
         return Finding(self.kind, f"{self.path.decode('utf-8', 'backslashreplace')}:{self.line}")
 
 
-@dataclass(frozen=True, slots=True)
-class LeftOut:
+class LeftOut(NamedTuple):
     """File `path` left the patch: a secret of this kind is on a line that a patch cannot change."""
 
     path: bytes
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
-class ScrubbedPatch:
+class ScrubbedPatch(NamedTuple):
     patch: bytes
     altered: tuple[AlteredLine, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
@@ -77,7 +78,7 @@ def _scrub_section(section: bytes, known: list[bytes]) -> ScrubbedPatch:
     fixed: list[bytes] = []
     number = old_left = new_left = 0
     for index, line in enumerate(lines):
-        hunk = _HUNK.match(line) if not (old_left or new_left) else None
+        hunk = _hunk().match(line) if not (old_left or new_left) else None
         if hunk:
             number = int(hunk["new"])
             old_left, new_left = int(hunk["old_count"] or 1), int(hunk["new_count"] or 1)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from functools import cache
+from typing import Generic, NamedTuple, TypeVar
 
 from mlops_cli.secrets.find import REDACTED, Finding, find, find_shapes, replace
 from mlops_cli.secrets.names import is_literal, is_mixed, is_secret_name, strength
@@ -13,8 +13,7 @@ from mlops_cli.secrets.names import is_literal, is_mixed, is_secret_name, streng
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Scrubbed(Generic[T]):
+class Scrubbed(NamedTuple, Generic[T]):
     """The clean value, and what was taken out of it."""
 
     value: T
@@ -83,8 +82,14 @@ def kind_in_binary(data: bytes, *, known: Iterable[str] = ()) -> str:
     return spans[0].kind if spans else ""
 
 
-_ASSIGNMENT = re.compile(r"(?P<name>[-+]{0,2}[A-Za-z_][\w./-]*)(?P<sign>:?=)(?P<value>.*)", re.DOTALL)
-_HEADER = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9-]*):\s*(?!//)(?P<value>.+)", re.DOTALL)
+@cache
+def _assignment() -> re.Pattern[str]:
+    return re.compile(r"(?P<name>[-+]{0,2}[A-Za-z_][\w./-]*)(?P<sign>:?=)(?P<value>.*)", re.DOTALL)
+
+
+@cache
+def _header() -> re.Pattern[str]:
+    return re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9-]*):\s*(?!//)(?P<value>.+)", re.DOTALL)
 
 
 def scrub_argv(argv: Sequence[str], *, known: Iterable[str] = ()) -> Scrubbed[list[str]]:
@@ -95,7 +100,7 @@ def scrub_argv(argv: Sequence[str], *, known: Iterable[str] = ()) -> Scrubbed[li
     name_before = ""
     for index, word in enumerate(argv):
         place = f"argv[{index}]"
-        assignment = _ASSIGNMENT.fullmatch(word) or _HEADER.fullmatch(word)
+        assignment = _assignment().fullmatch(word) or _header().fullmatch(word)
         if name_before and not (word.startswith("-") and not is_mixed(word)):
             scrubbed = scrub_value(name_before, word, known=known, place=place)
         elif assignment:
@@ -110,14 +115,16 @@ def scrub_argv(argv: Sequence[str], *, known: Iterable[str] = ()) -> Scrubbed[li
     return Scrubbed(clean, tuple(findings))
 
 
-_USERINFO = re.compile(
-    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<user>[^/@:]*)(?P<word>:[^/@]*)?@(?P<rest>.*)", re.DOTALL
-)
+@cache
+def _userinfo() -> re.Pattern[str]:
+    return re.compile(
+        r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<user>[^/@:]*)(?P<word>:[^/@]*)?@(?P<rest>.*)", re.DOTALL
+    )
 
 
 def scrub_url(url: str, *, place: str = "url") -> Scrubbed[str]:
     """A URL that others may use: without a password, and over HTTP without a user, which there is often a token."""
-    match = _USERINFO.match(url)
+    match = _userinfo().match(url)
     if match is None:
         return Scrubbed(url)
     over_http = match["scheme"].lower() in ("http", "https")

@@ -6,7 +6,6 @@ import json
 import struct
 import zlib
 from array import array
-from dataclasses import dataclass, field
 from typing import Any
 
 from ..hook.records import LENGTH, MAGIC, NOTE, SCALAR, SEED, SEGMENT, SERIES, SLOT
@@ -19,15 +18,19 @@ _u32 = struct.Struct("<I").unpack_from
 _u32x2 = struct.Struct("<II").unpack_from
 
 
-@dataclass(slots=True)
 class Decoded:
-    """What a row of records holds; decoding further rows adds to it."""
+    """What a row of records holds; decoding further rows adds to it.
 
-    scalars: dict[Series, Columns] = field(default_factory=dict)
-    notes: list[dict[str, Any]] = field(default_factory=list)
-    points: int = 0
-    damaged: int = 0
-    """Bytes of records that are whole, but say nothing that can be understood."""
+    `damaged`: bytes of records that are whole, but say nothing that can be understood.
+    """
+
+    __slots__ = ("damaged", "notes", "points", "scalars")
+
+    def __init__(self) -> None:
+        self.scalars: dict[Series, Columns] = {}
+        self.notes: list[dict[str, Any]] = []
+        self.points = 0
+        self.damaged = 0
 
 
 def decode(block: memoryview, names: dict[int, Series], into: Decoded | None) -> int:

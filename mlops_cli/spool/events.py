@@ -7,7 +7,6 @@ import json
 import math
 from array import array
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +21,16 @@ SINGLE_VALUE = -(1 << 31)
 SUMMARY = "Summary"
 
 
-@dataclass(slots=True)
 class Sorted:
     """A batch as `events.add_columns` takes it, and the notes that are something else."""
 
-    scalars: list[Json] = field(default_factory=list)
-    events: list[Json] = field(default_factory=list)
-    console: list[Json] = field(default_factory=list)
-    others: list[Json] = field(default_factory=list)
+    __slots__ = ("console", "events", "others", "scalars")
+
+    def __init__(self) -> None:
+        self.scalars: list[Json] = []
+        self.events: list[Json] = []
+        self.console: list[Json] = []
+        self.others: list[Json] = []
 
 
 def sort_batch(batch: Batch, folder: RunFolder, upload: Callable[[Path], str] | None) -> Sorted:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from array import array
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..hook.records import SLOT, SUFFIX
 from .decode import Decoded, Series, decode, is_record, record_bytes
@@ -17,8 +16,7 @@ FIRST_LOOK = 1 << 13
 BATCH_BYTES = 1 << 22
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(NamedTuple):
     """What stands between two offsets of a stream."""
 
     scalars: dict[Series, tuple[array[int], array[float], array[int]]]

@@ -9,10 +9,9 @@ import contextlib
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import MlopsError
 from .events import sort_batch
@@ -29,8 +28,7 @@ SWEEP_S = 60.0
 MAX_CONFLICTS = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Drained:
+class Drained(NamedTuple):
     """What one `drain` did. `is_complete`: everything that is whole was sent; otherwise the deadline came first."""
 
     points: int

@@ -6,7 +6,6 @@ Folding the same note again changes nothing, so a supervisor that takes over fol
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,20 +25,33 @@ KINDS = frozenset(
 )
 
 
-@dataclass(slots=True)
 class Collected:
     """The picture. `changed` names the sections and configurations that were touched since it was last cleared."""
 
-    params: dict[str, dict[str, Json]] = field(default_factory=dict)
-    configuration: dict[str, Json] = field(default_factory=dict)
-    read: dict[str, int | None] = field(default_factory=dict)
-    written: dict[str, None] = field(default_factory=dict)
-    models: dict[str, Json] = field(default_factory=dict)
-    artifacts: dict[str, Json] = field(default_factory=dict)
-    event_files: dict[str, None] = field(default_factory=dict)
-    marks: dict[str, int] = field(default_factory=dict)
-    left_out: dict[str, str] = field(default_factory=dict)
-    changed: set[str] = field(default_factory=set)
+    __slots__ = (
+        "artifacts",
+        "changed",
+        "configuration",
+        "event_files",
+        "left_out",
+        "marks",
+        "models",
+        "params",
+        "read",
+        "written",
+    )
+
+    def __init__(self) -> None:
+        self.params: dict[str, dict[str, Json]] = {}
+        self.configuration: dict[str, Json] = {}
+        self.read: dict[str, int | None] = {}
+        self.written: dict[str, None] = {}
+        self.models: dict[str, Json] = {}
+        self.artifacts: dict[str, Json] = {}
+        self.event_files: dict[str, None] = {}
+        self.marks: dict[str, int] = {}
+        self.left_out: dict[str, str] = {}
+        self.changed: set[str] = set()
 
     def fold(self, note: Mapping[str, Any]) -> None:
         """Take in one note; what is not as it should be is passed over, since a child may write anything."""

@@ -11,7 +11,6 @@ import json
 import os
 import stat
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from ..code.status import Status, locate
@@ -39,7 +38,7 @@ def without(status: Status, data: Path) -> tuple[Status, tuple[str, ...]]:
             left.append(os.fsdecode(change.path))
         else:
             kept.append(change)
-    return replace(status, changes=tuple(kept)), tuple(left)
+    return status._replace(changes=tuple(kept)), tuple(left)
 
 
 def beside(cwd: Path, data: Path, *, started_at: float) -> frozenset[Path]:

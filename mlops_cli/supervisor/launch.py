@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from ..config import environ
 from ..errors import RunFailed
@@ -16,8 +16,7 @@ from .spec import RunSpec
 NOT_EXECUTABLE, NOT_FOUND = 126, 127
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """`program` is the file to execute; `words` what it finds as its argv, the first as it was typed."""
 
     program: str

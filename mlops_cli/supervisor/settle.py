@@ -5,8 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..config.paths import Paths
 from ..errors import MlopsError
@@ -21,8 +20,7 @@ _YOUNG_S = 10.0
 """A folder so young without a child may belong to a run that is just being started."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(NamedTuple):
     """What was done: run ids adopted and settled, and those left, each with the reason."""
 
     adopted: tuple[str, ...] = ()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..config.paths import Paths
 from ..errors import NotFound
@@ -15,8 +14,7 @@ if TYPE_CHECKING:
     from ..client.api import Api
 
 
-@dataclass(frozen=True, slots=True)
-class Synced:
+class Synced(NamedTuple):
     """Run ids: `sent` wholly, `running` (their supervisor sends), and `left` with the reason of each."""
 
     sent: tuple[str, ...]

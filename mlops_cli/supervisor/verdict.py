@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import signal
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
 
 COMPLETED, FAILED, STOPPED = "completed", "failed", "stopped"
 
@@ -13,12 +14,19 @@ REASON_CHARS = 160
 MESSAGE_CHARS = 8000
 
 _BY_PERSON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-_HEAD = re.compile(r"^(?P<prefix>.*?)(?:Exception Group )?Traceback \(most recent call last\):\s*$")
-_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+@cache
+def _head() -> re.Pattern[str]:
+    return re.compile(r"^(?P<prefix>.*?)(?:Exception Group )?Traceback \(most recent call last\):\s*$")
+
+
+@cache
+def _escapes() -> re.Pattern[str]:
+    return re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+class Evidence(NamedTuple):
     """How the child ended and what is known about it. Neither `code` nor `signal`: nobody saw the end."""
 
     code: int | None = None
@@ -33,8 +41,7 @@ class Evidence:
     """What the sdk saw: `ValueError: bad shape`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """`status` is the API's; `reason` one short line; `message` longer evidence, such as the last traceback."""
 
     status: str
@@ -71,9 +78,9 @@ def name(signum: int) -> str:
 
 def last_traceback(text: str) -> str:
     """The last Python traceback in console text, without colours and launchers' prefixes; empty when there is none."""
-    lines = [_ESCAPES.sub("", line) for line in text.replace("\r\n", "\n").split("\n")]
+    lines = [_escapes().sub("", line) for line in text.replace("\r\n", "\n").split("\n")]
     for start in range(len(lines) - 1, -1, -1):
-        head = _HEAD.match(lines[start])
+        head = _head().match(lines[start])
         if head:
             return "\n".join(_body(lines[start:], head["prefix"]))
     return ""

@@ -7,8 +7,7 @@ import select
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import processes, terminal
 from .waiter import FORWARDED, STOPS, Waiter, unblock
@@ -25,8 +24,7 @@ _KEYS_BOUND = 4096
 _AWAY_MS = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(NamedTuple):
     """How the child ended, and what it was sent before. Neither code nor signal: nobody knows."""
 
     code: int | None

@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 
 from . import terminal
 from .console import Outlet, PtyOutput, Tail
 
 
-@dataclass(slots=True)
 class Wiring:
     """`stdio` are the child's descriptors; `controlling` is its terminal, when it gets a session of its own."""
 
-    stdio: tuple[int, int, int]
-    tails: list[Tail]
-    ptys: list[PtyOutput]
-    person: terminal.Terminal | None = None
-    controlling: int | None = None
-    opened: tuple[int, ...] = ()
+    __slots__ = ("controlling", "opened", "person", "ptys", "stdio", "tails")
+
+    def __init__(
+        self,
+        stdio: tuple[int, int, int],
+        tails: list[Tail],
+        ptys: list[PtyOutput],
+        person: terminal.Terminal | None = None,
+        controlling: int | None = None,
+        opened: tuple[int, ...] = (),
+    ) -> None:
+        self.stdio = stdio
+        self.tails = tails
+        self.ptys = ptys
+        self.person = person
+        self.controlling = controlling
+        self.opened = opened
 
     @property
     def sources(self) -> list[Tail | PtyOutput]:
@@ -71,7 +80,7 @@ def _interactive(console: Path) -> Wiring:
     if not os.isatty(2):
         file = _append(console / "err")
         wiring.stdio = (slave, slave, file)
-        wiring.tails.append(Tail(console / "err", Outlet(2)))
+        wiring.tails.append(_tail(console / "err", 2))
         wiring.opened = (slave, file)
     return wiring
 
@@ -91,8 +100,14 @@ def _output(wiring: Wiring, fd: int, file: Path) -> int:
         wiring.ptys.append(PtyOutput(master, _append(file), Outlet(fd)))
         return slave
     target = _append(file)
-    wiring.tails.append(Tail(file, Outlet(fd)))
+    wiring.tails.append(_tail(file, fd))
     return target
+
+
+def _tail(file: Path, fd: int) -> Tail:
+    tail = Tail(file, Outlet(fd))
+    tail.reserve.begin()
+    return tail
 
 
 def _append(path: Path) -> int:

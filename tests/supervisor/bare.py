@@ -3,7 +3,6 @@
 import json
 import os
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 from mlops_cli.errors import RunFailed
@@ -26,7 +25,7 @@ def main() -> int:
     if started.start_error:
         return launch.why(started.start_error)[1]
     ending = Watch(started, wires, folder.read_json).run()
-    (runs / "ending").write_text(json.dumps(asdict(ending)))
+    (runs / "ending").write_text(json.dumps(ending._asdict()))
     return report.exit_code(ending)
 
 

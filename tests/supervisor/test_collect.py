@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlops_cli.supervisor.collect import KINDS, fold_all, model_name, parameter_items
+from mlops_cli.supervisor.collect import KINDS, Collected, fold_all, model_name, parameter_items
 
 NOTES = [
     {
@@ -38,7 +38,10 @@ def test_the_picture_holds_what_was_told() -> None:
 
 
 def test_folding_twice_changes_nothing() -> None:
-    assert fold_all(NOTES + NOTES) == fold_all(NOTES)
+    once, twice = fold_all(NOTES), fold_all(NOTES + NOTES)
+    assert {name: getattr(twice, name) for name in Collected.__slots__} == {
+        name: getattr(once, name) for name in Collected.__slots__
+    }
 
 
 @given(

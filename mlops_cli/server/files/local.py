@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+from functools import cache
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -25,9 +26,18 @@ SEGMENT_BYTES = 255
 PATH_BYTES = 2000
 DELETED_KEPT = 10_000
 
-_CONTENT = re.compile(r"files/([0-9a-f]{2})/(\1[0-9a-f]{62})/([^/?#]+)\Z")
+
+@cache
+def _content() -> re.Pattern[str]:
+    return re.compile(r"files/([0-9a-f]{2})/(\1[0-9a-f]{62})/([^/?#]+)\Z")
+
+
 _NAMED = "files/named/"
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+
+
+@cache
+def _unsafe() -> re.Pattern[str]:
+    return re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 class StoredFile(NamedTuple):
@@ -74,7 +84,7 @@ class LocalFiles:
     def path_of(self, uri: str) -> Path:
         """Where the bytes of a stored URI (relative or absolute) lie. Raises InvalidInput for any other URI."""
         stored = self.relative(uri)
-        found = _CONTENT.match(stored)
+        found = _content().match(stored)
         if found is not None:
             return self.root / found[1] / found[2] / _decode(found[3])
         if stored.startswith(_NAMED):
@@ -87,7 +97,7 @@ class LocalFiles:
         """Where the file lies whose path a client chose. Raises InvalidInput for a path that leaves the store."""
         segments = path.split("/")
         sizes = [len(segment.encode("utf-8", "surrogatepass")) for segment in segments]
-        if any(segment in ("", ".", "..") for segment in segments) or _UNSAFE.search(path):
+        if any(segment in ("", ".", "..") for segment in segments) or _unsafe().search(path):
             raise InvalidInput(f"not a path of the file store: {path[:200]!a}")
         if max(sizes) > SEGMENT_BYTES or sum(sizes) + len(sizes) > PATH_BYTES:
             raise InvalidInput(f"too long for a path of the file store: {path[:80]!a}...")
@@ -97,7 +107,7 @@ class LocalFiles:
         if not isinstance(uri, str):
             return False
         stored = self.relative(uri)
-        return stored.startswith(_NAMED) or _CONTENT.match(stored) is not None
+        return stored.startswith(_NAMED) or _content().match(stored) is not None
 
     def delete(self, uri: str) -> bool:
         """Removes one name of a stored content; False when it was gone already. Asks nobody who refers to it."""
@@ -134,13 +144,13 @@ class LocalFiles:
         for url in self._urls:
             if uri.startswith(url + "/"):
                 path = uri[len(url) + 1 :]
-                return path if _CONTENT.match(path) else _NAMED + _requoted(path)
+                return path if _content().match(path) else _NAMED + _requoted(path)
         return uri
 
     def absolute(self, uri: str) -> str:
         """The form for the outside of a stored URI; any other URI unchanged."""
         is_named = uri.startswith(_NAMED)
-        if not is_named and not _CONTENT.match(uri):
+        if not is_named and not _content().match(uri):
             return uri
         if not self._urls:
             return self._prefix + uri[len("files/") :]

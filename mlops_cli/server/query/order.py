@@ -7,6 +7,7 @@ what is added meanwhile does not shift it.
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any, NamedTuple
 
 from ...errors import InvalidInput
@@ -14,7 +15,13 @@ from .fields import Scope
 
 MAX_PAGE = 500
 MAX_OFFSET = 2**53
-_SCROLL = re.compile(r"([0-9]{1,16})\.([0-9]{1,16})\Z")
+
+
+@cache
+def _scroll_pattern() -> re.Pattern[str]:
+    return re.compile(r"([0-9]{1,16})\.([0-9]{1,16})\Z")
+
+
 _NEVER_NULL = frozenset(
     {"t.id", "t.name", "t.created", "t.last_update", "t.last_change", "t.status", "t.status_changed"}
 )
@@ -69,7 +76,7 @@ def _scroll(body: dict[str, Any]) -> Page:
     text = body.get("scroll_id")
     if not text:
         return Page(0, size, is_scroll=True)
-    found = _SCROLL.match(text) if isinstance(text, str) else None
+    found = _scroll_pattern().match(text) if isinstance(text, str) else None
     if found is None:
         raise InvalidInput(f"Validation error: unknown scroll_id: {text!r}")
     until, offset = int(found[1]), int(found[2])

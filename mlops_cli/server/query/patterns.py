@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from ...errors import InvalidInput
@@ -20,7 +20,10 @@ MAX_TEXT = 20_000
 MAX_REPEATS = 6
 MANY = 20
 
-_LITERAL = re.compile(r"(\^?)((?:[^\\.^$*+?{}\[\]|()]|\\[^A-Za-z0-9])*)(\$?)\Z", re.DOTALL)
+
+@cache
+def _literal() -> re.Pattern[str]:
+    return re.compile(r"(\^?)((?:[^\\.^$*+?{}\[\]|()]|\\[^A-Za-z0-9])*)(\$?)\Z", re.DOTALL)
 
 
 @lru_cache(maxsize=64)
@@ -40,7 +43,7 @@ def compiled(pattern: str, *, ignore_case: bool = False) -> re.Pattern[str]:
 
 def literal(pattern: str) -> tuple[str, str] | None:
     """(`exact` or `contains`, text) for the escaped plain text that the SDK sends; None for a real expression."""
-    found = _LITERAL.match(pattern)
+    found = _literal().match(pattern)
     if found is None or bool(found[1]) != bool(found[3]):
         return None
     return ("exact" if found[1] else "contains"), re.sub(r"\\(.)", r"\1", found[2], flags=re.DOTALL)

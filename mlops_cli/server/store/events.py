@@ -8,8 +8,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections import Counter
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...errors import Conflict, InvalidInput, NotFound
 from ...schemas.events import counts
@@ -30,8 +29,7 @@ DEFLATE_BYTES = 512
 """Bodies larger than this are deflated."""
 
 
-@dataclass(frozen=True, slots=True)
-class Offset:
+class Offset(NamedTuple):
     """The part of a stream that a batch holds: `run` and `stream` name it, `start` to `next` is what it covers."""
 
     run: str

@@ -5,7 +5,6 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from hashlib import md5
 from typing import Any, NamedTuple
 
@@ -36,23 +35,27 @@ class Document(NamedTuple):
     body: dict[str, Any]
 
 
-@dataclass(slots=True)
 class Column:
     """The points of one series in the order in which they came."""
 
-    points: Points
-    worker: str = ""
-    x_axis_label: str | None = None
+    __slots__ = ("points", "worker", "x_axis_label")
+
+    def __init__(self, points: Points, worker: str = "", x_axis_label: str | None = None) -> None:
+        self.points = points
+        self.worker = worker
+        self.x_axis_label = x_axis_label
 
 
-@dataclass(slots=True)
 class Share:
     """What one batch brings for one task (or model)."""
 
-    scalars: dict[tuple[str, str], Column] = field(default_factory=dict)
-    documents: list[Document] = field(default_factory=list)
-    logs: list[Entry] = field(default_factory=list)
-    size: int = 0
+    __slots__ = ("documents", "logs", "scalars", "size")
+
+    def __init__(self) -> None:
+        self.scalars: dict[tuple[str, str], Column] = {}
+        self.documents: list[Document] = []
+        self.logs: list[Entry] = []
+        self.size = 0
 
 
 class Owner(NamedTuple):
@@ -63,10 +66,12 @@ class Owner(NamedTuple):
     allow_locked: bool
 
 
-@dataclass(slots=True)
 class Intake:
-    shares: dict[Owner, Share] = field(default_factory=dict)
-    errors: Counter[str] = field(default_factory=Counter)
+    __slots__ = ("errors", "shares")
+
+    def __init__(self) -> None:
+        self.shares: dict[Owner, Share] = {}
+        self.errors: Counter[str] = Counter()
 
 
 def sort(events: Iterable[Any], *, worker: str, now_ms: int) -> Intake:

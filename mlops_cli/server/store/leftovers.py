@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from functools import cache
 
 from ..db.sqlite import Connection
 from ..query import dates
@@ -16,16 +16,22 @@ from .store import Store
 from .task_fields import artifact_key
 
 DELETED = "__DELETED__"
-_OURS = re.compile(r"files/(?:[0-9a-f]{2}/[0-9a-f]{64}/[^/\"\\]+|named/[^\"\\]+)")
 
 
-@dataclass(slots=True)
+@cache
+def _ours() -> re.Pattern[str]:
+    return re.compile(r"files/(?:[0-9a-f]{2}/[0-9a-f]{64}/[^/\"\\]+|named/[^\"\\]+)")
+
+
 class Urls:
     """The files that were named by what is gone, as they were stored."""
 
-    model_urls: list[str] = field(default_factory=list)
-    artifact_urls: list[str] = field(default_factory=list)
-    event_urls: list[str] = field(default_factory=list)
+    __slots__ = ("artifact_urls", "event_urls", "model_urls")
+
+    def __init__(self, artifact_urls: list[str] | None = None) -> None:
+        self.model_urls: list[str] = []
+        self.artifact_urls = artifact_urls or []
+        self.event_urls: list[str] = []
 
     def all(self) -> list[str]:
         return [*self.model_urls, *self.artifact_urls, *self.event_urls]
@@ -89,7 +95,7 @@ def sweep(store: Store, urls: Iterable[str]) -> int:
         return 0
     with store.db.read() as connection:
         for text in _texts(connection):
-            for found in _OURS.findall(text):
+            for found in _ours().findall(text):
                 ours.discard(found)
     return sum(store.files.delete(url) for url in ours)
 

@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from ...errors import InvalidInput
@@ -19,7 +20,12 @@ MAX_INTERVALS = 10_000
 MAX_VALUES = 1024
 """Of one key in one report: more than any machine has cores."""
 
-_KEY = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
+
+@cache
+def _key() -> re.Pattern[str]:
+    return re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
+
+
 _MAX_KEYS = 64
 _AGGREGATIONS = {"avg": "avg", "min": "min", "max": "max"}
 
@@ -40,7 +46,7 @@ def statistics(store: Store, request: Document) -> list[Document]:
     workers: dict[str, Document] = {}
     for item in request["items"]:
         key, name = item["key"], item.get("aggregation") or "avg"
-        if not _KEY.match(key):
+        if not _key().match(key):
             raise InvalidInput(f"Validation error: no such statistic: {key!r}")
         found = _aggregated(store, request, span, key, name, by_resource=False)
         resources = _aggregated(store, request, span, key, name, by_resource=True) if _is_split(request) else {}
@@ -141,7 +147,7 @@ def _numbers(stats: Document) -> dict[str, list[float | None]]:
     """The statistics as lists of numbers; what is none is left out, since one odd key must not cost the others."""
     found: dict[str, list[float | None]] = {}
     for key, value in stats.items():
-        if len(found) < _MAX_KEYS and _KEY.match(key):
+        if len(found) < _MAX_KEYS and _key().match(key):
             numbers = list(_each_number(value if isinstance(value, list) else [value]))
             if any(number is not None for number in numbers):
                 found[key] = numbers

@@ -7,22 +7,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Gpu:
+class Gpu(NamedTuple):
     """One device; None is what the driver would not tell."""
 
-    index: int
+    number: int
     name: str | None
     uuid: str | None
     memory_bytes: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Gpus:
+class Gpus(NamedTuple):
     """All devices of a machine with its driver; `error` says why there are none although a driver is there."""
 
     devices: tuple[Gpu, ...] = ()
@@ -66,7 +63,7 @@ def _device(pynvml: Any, index: int) -> Gpu:
         return Gpu(index, None, None, None)
     memory = _ask(pynvml, pynvml.nvmlDeviceGetMemoryInfo, handle)
     return Gpu(
-        index=index,
+        number=index,
         name=_text(_ask(pynvml, pynvml.nvmlDeviceGetName, handle)),
         uuid=_text(_ask(pynvml, pynvml.nvmlDeviceGetUUID, handle)),
         memory_bytes=int(memory.total) if memory is not None else None,
