@@ -13,7 +13,7 @@ __mlops_names() {
 
 __mlops_at() {
     case "$1" in
-        "") words='run ls show logs metrics plot diff clone checkout tag note rename mv archive rm project status sync auth context server doctor export import config completion api plugin help version' flags='--version -V --debug --verbose -v --quiet -q --color --no-pager --no-input --user --project -p --json --output -o -h --help' kinds='' ;;
+        "") words='run ls show logs metrics plot diff clone checkout tag note rename mv archive rm project artifact model status sync auth context server doctor export import config completion api plugin help version' flags='--version -V --debug --verbose -v --quiet -q --color --no-pager --no-input --user --project -p --json --output -o -h --help' kinds='' ;;
         "run") words='' flags='--project -p --name -n --tag -t --note --type --metrics --no-printed-metrics --no-hook --secrets --upload --json-file --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
         "ls") words='' flags='--project -p --since --sort -s --limit -n --all --archived --json --output -o --columns -c --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
         "show") words='' flags='--json --output -o --columns -c --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
@@ -34,6 +34,14 @@ __mlops_at() {
         "project show") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='project' ;;
         "project create") words='' flags='--description -d --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='project' ;;
         "project rm") words='' flags='--yes -y --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='project' ;;
+        "artifact") words='ls get put' flags='-h --help' kinds='' ;;
+        "artifact ls") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
+        "artifact get") words='' flags='--to --force --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
+        "artifact put") words='' flags='--key --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
+        "model") words='ls show get' flags='-h --help' kinds='' ;;
+        "model ls") words='' flags='--project -p --limit -n --all --archived --json --output -o --columns -c --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
+        "model show") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
+        "model get") words='' flags='--to --force --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
         "status") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
         "sync") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
         "auth") words='login logout status token users' flags='-h --help' kinds='' ;;
@@ -75,7 +83,7 @@ _mlops() {
     local -a typed
     read -r -a typed <<< "$line"
     if [[ $line == *[[:space:]] ]]; then cur=""; else cur=${typed[-1]}; unset 'typed[-1]'; fi
-    local taking=" --access-log --add --as --at --body --color --columns --description --field --host --json-file --limit --metric --metrics --name --note --only --output --port --project --quota --remove --rm --role --samples --secrets --set --since --sort --tag --tls-cert --tls-key --to --tolerance --type --url --user -F -S -c -m -n -o -p -r -s -t " value="" given=0
+    local taking=" --access-log --add --as --at --body --color --columns --description --field --host --json-file --key --limit --metric --metrics --name --note --only --output --port --project --quota --remove --rm --role --samples --secrets --set --since --sort --tag --tls-cert --tls-key --to --tolerance --type --url --user -F -S -c -m -n -o -p -r -s -t " value="" given=0
     __mlops_at ""
     for word in "${typed[@]:1}"; do
         if [[ -n $value ]]; then value=""; continue; fi

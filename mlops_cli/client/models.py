@@ -16,15 +16,15 @@ class Models:
     def __init__(self, api: Api) -> None:
         self._api = api
 
-    def find(self, query: Mapping[str, Any] | None = None) -> list[Json]:
-        """The models of a `models.get_all` query, all pages."""
+    def find(self, query: Mapping[str, Any] | None = None, *, limit: int | None = None) -> list[Json]:
+        """The models of a `models.get_all` query: all of them, or the first `limit`."""
         found: list[Json] = []
-        page = 0
+        page, size = 0, min(limit or PAGE, PAGE)
         while True:
-            models = self._api.call("models.get_all", {**(query or {}), "page": page, "page_size": PAGE})["models"]
+            models = self._api.call("models.get_all", {**(query or {}), "page": page, "page_size": size})["models"]
             found += models
-            if len(models) < PAGE:
-                return found
+            if len(models) < size or (limit is not None and len(found) >= limit):
+                return found[:limit]
             page += 1
 
     def get(self, model: str) -> Model:

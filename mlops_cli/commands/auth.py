@@ -101,7 +101,7 @@ def status(context: Context, url: Url = "") -> int:
     return Unauthorized.exit_code if standing.trouble else 0
 
 
-@command(app, "token", example='curl -H "Authorization: Bearer $(mlops auth token)" $MLOPS_SERVER/tasks.get_all')
+@command(app, "token", example="mlops auth token")
 def token(context: Context) -> None:
     """Print a token of the server, for scripts."""
     from ..client import access

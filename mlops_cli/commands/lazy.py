@@ -36,6 +36,8 @@ TABLE: dict[str, Row] = {
     "archive": Row("edits:archive_app", "Put experiments out of sight; nothing is deleted.", EVERYDAY),
     "rm": Row("remove", "Delete experiments with their metrics, console and stored files.", EVERYDAY),
     "project": Row("project", "Projects: experiments kept together, with / between levels.", ASSETS),
+    "artifact": Row("artifact", "Artifacts: the files that an experiment left.", ASSETS),
+    "model": Row("model", "Models: the files that experiments learnt.", ASSETS),
     "status": Row(
         "status:status_app",
         "Show where the experiments are kept, what runs on this machine.",

@@ -86,6 +86,9 @@ READS = {
     "config get": ["project"], "project ls": [], "project show": ["HERE"], "project create": ["a new one"],
     "project rm": ["a new one", "--yes"], "server up": ["--print-unit"],
     "server status": [], "server backup": ["b.tar"], "server restore": ["b.tar", "--force"],
+    "auth login": [], "auth status": [], "auth users": [], "context ls": [], "context show": [],
+    "artifact ls": ["EXP"], "artifact get": ["EXP", "none"], "artifact put": ["DRAFT", "EXP.txt"], "model ls": [],
+    "model show": ["none"], "model get": ["none"],
     "api": ["tasks.get_all"], "plugin ls": [], "version": [],
 }  # fmt: skip
 
@@ -103,13 +106,18 @@ def test_json_is_one_document_for_every_command(
     if words == "import":
         cli("export", task, "--to", "EXP.mlops")
         cli("rm", task, "--yes")
+    if words == "artifact put":
+        (tmp_path / "EXP.txt").write_text("kept")
+        replaced["DRAFT"] = cli("clone", task).out.strip()
+        arguments = [replaced.get(word, word) for word in READS[words]]
     if words == "server restore":
         cli("server", "backup", "b.tar")
     if words == "project rm":
         cli("project", "create", "a new one")
     result = cli.run(*words.split(), *arguments, "--json")
     document = json.loads(result.out)
-    if words in ("checkout", "server status"):  # nothing was captured, none runs: that is said as JSON, too
+    # Nothing was captured, no server runs, there is no such thing: that is said as JSON, too.
+    if words in ("checkout", "server status", "auth login", "context show", "artifact get", "model show", "model get"):
         assert document is None
         assert result.code != 0
         assert json.loads(result.err)["error"]["code"]
@@ -121,7 +129,7 @@ def test_json_is_one_document_for_every_command(
 @pytest.mark.parametrize("name", [n for n in LEAVES if "EXP" in NODES[n].arguments and "--json  " in NODES[n].help])
 def test_not_found_is_null_on_stdout_and_one_object_on_stderr(name: str, cli: Any) -> None:
     words = name.removeprefix("mlops ").split()
-    more = {"rename": ["abc"], "mv": ["there"]}.get(words[-1], [])
+    more = {"rename": ["abc"], "mv": ["there"], "get": ["key"], "put": ["file"]}.get(words[-1], [])
     result = cli.run(*words, "no such thing", *more, "--json")
     assert result.code == 3
     assert result.json is None
