@@ -58,8 +58,13 @@ def test_a_report_says_what_the_worker_does_and_keeps_the_task_alive(call, store
     (worker,) = call("workers.get_all")["workers"]
     assert worker["task"].items() >= {"id": task, "name": "long run", "last_iteration": 0}.items()
     assert worker["project"]["name"] == "proj" and worker["queue"]["id"] == queue
+    with store.db.write() as connection:
+        connection.execute("UPDATE tasks SET started = '2026-01-01T00:00:00.000000+00:00'")
+        connection.execute("UPDATE tasks SET last_update = '2026-01-01T00:01:05.500000+00:00'")
+    assert call("workers.get_all")["workers"][0]["task"]["running_time"] == 65_000
+    call("tasks.started", task=task, force=True)
     found = call("tasks.get_by_id", task=task)["task"]
-    assert found["last_worker"] == "host:0" and found["last_worker_report"] and found["active_duration"] == 0
+    assert found["last_worker"] == "host:0" and found["last_worker_report"] and "active_duration" in found
     call("workers.status_report", worker="host:0", timestamp=now_ms())
     (worker,) = call("workers.get_all")["workers"]
     assert "task" not in worker and "queue" not in worker and [item["id"] for item in worker["queues"]] == [queue]

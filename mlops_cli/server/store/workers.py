@@ -180,7 +180,7 @@ def _shown(row: Row, queues: Mapping[str, Document], tasks: Mapping[str, Row], c
         shown["task"] = {
             "id": task["id"],
             "name": task["name"],
-            "running_time": (task["active_duration"] or 0) * 1000,
+            "running_time": dates.seconds_between(task["started"], task["last_update"]) * 1000,
             "last_iteration": task["last_iteration"],
         }
         if task["project"]:
@@ -190,7 +190,7 @@ def _shown(row: Row, queues: Mapping[str, Document], tasks: Mapping[str, Row], c
 
 def _tasks(connection: Connection, ids: set[Any]) -> dict[str, Row]:
     rows = connection.execute(
-        "SELECT t.id, t.name, t.active_duration, t.last_iteration, t.project, p.name AS project_name"
+        "SELECT t.id, t.name, t.started, t.last_update, t.last_iteration, t.project, p.name AS project_name"
         " FROM tasks t LEFT JOIN projects p ON p.id = t.project WHERE t.id IN (SELECT value FROM json_each(?))",
         (json.dumps(sorted(ids)),),
     )
