@@ -192,6 +192,13 @@ class _Patient(_Base):  # type: ignore[misc]
         self._disarm()
         super().connection_lost(exc)
 
+    def shutdown(self) -> None:
+        super().shutdown()
+        is_idle = self.cycle is None or self.cycle.response_complete
+        if is_idle and self.transport.get_write_buffer_size() == 0:
+            # A TLS client that does not say goodbye would hold up the end for half a minute.
+            self.loop.call_later(1.0, self.transport.abort)
+
     def _arm(self) -> None:
         self._timer = self.loop.call_later(HEADERS_S, self.transport.close)
 
