@@ -15,6 +15,9 @@ from .tasks import status_word
 PATCH_LINES = 60
 """How much of a patch the whole comparison shows; the section alone shows all."""
 
+SPANS, NAMES = {"duration_s": "took"}, {"last_iteration": "last step"}
+"""What a person reads for the names that programs get."""
+
 _TIME = len("2026-11-22T00:00:00.000000+00:00")
 _DIGEST = len("sha256:") + 64
 _STYLES = {BETTER: "32", WORSE: "31"}
@@ -57,9 +60,9 @@ def _section(section: Section, letters: Sequence[str], page: Page, *, whole: boo
 
 def _rows(rows: Sequence[Row], letters: Sequence[str], page: Page) -> None:
     if len(letters) == 2:
-        _aligned(page, [[row.name, _shown(row.values[0]), "→", _shown(row.values[1])] for row in rows])
+        _aligned(page, [[label, first, "→", second] for label, first, second in map(_cells, rows)])
     else:
-        _aligned(page, [["", *letters], *([row.name, *map(_shown, row.values)] for row in rows)])
+        _aligned(page, [["", *letters], *map(_cells, rows)])
 
 
 def _metrics(rows: Sequence[MetricRow], letters: Sequence[str], page: Page) -> None:
@@ -117,6 +120,13 @@ def _aligned(
         page.lines.append(page.paint(line, styles[index]) if styles and styles[index] else line)
 
 
+def _cells(row: Row) -> list[str]:
+    """The row for a person: its name, and what each side has."""
+    if row.name in SPANS:
+        return [SPANS[row.name], *(_shown(v) if v is None else values.span(values.as_number(v)) for v in row.values)]
+    return [NAMES.get(row.name, row.name), *map(_shown, row.values)]
+
+
 def _shown(value: str | None) -> str:
     if value is None:
         return "(none)"
@@ -158,7 +168,7 @@ def markdown(comparison: Comparison) -> str:
 
 def _md_row(row: Row | MetricRow, count: int) -> list[str]:
     if isinstance(row, Row):
-        return [row.name, *map(_shown, row.values)]
+        return _cells(row)
     shown = [row.name, *values.column_of_numbers(list(row.values))]
     return [*shown, f"{change(row, 1)} {row.verdicts[1] or ''}".strip()] if count == 2 else shown
 

@@ -124,7 +124,7 @@ def code(report: Report, page: Page, most: int | None) -> None:
             ("repository", script.get("repository") or ""),
             ("branch", script.get("branch") or str(runtime.get("mlops_code_branch") or "")),
             ("commit", commit if most is None else commit[:12]),
-            ("python", script.get("binary") or ""),
+            ("program", script.get("binary") or ""),
             ("changes", _changes(report.doc, f"mlops show {report.short} diff")),
             *(("left out", note) for note in _as_lines(runtime.get("mlops_notes")) if LACKING in note),
         ]
@@ -212,7 +212,7 @@ def notes(report: Report, page: Page, most: int | None) -> None:
     found = _as_lines(runtime.get("mlops_notes"))
     hook = runtime.get("mlops_hook")
     if hook and hook != "loaded":
-        found.insert(0, f"hook not loaded: {hook}")
+        found.insert(0, f"hook {hook}")
     if found:
         page.head("Notes")
         for note in found[: most or len(found)]:
@@ -259,10 +259,9 @@ def _changes(doc: Doc, see: str) -> str:
     if not found:
         return "none" if script.get("version_num") else ""
     if not script.get("repository") and not found.startswith("diff "):
-        lines = found.count("\n") + 1
         if (doc.get("runtime") or {}).get(HEAD):
-            return f"kept as a file, since no remote has the commit; the script: {lines} lines ({see})"
-        return f"stand-alone script, {lines} lines ({see})"
+            return f"kept as a file: no remote has the commit (mlops checkout {doc['id'][:8]})"
+        return f"stand-alone script, {found.count(chr(10)) + 1} lines ({see})"
     files = patches.statistics(found)
     added, removed = sum(f[1] for f in files), sum(f[2] for f in files)
     return f"{len(files)} file{'s' * (len(files) != 1)}, +{added} -{removed} ({see})"
