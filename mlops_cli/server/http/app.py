@@ -10,14 +10,15 @@ from typing import Any, NamedTuple
 
 from ...errors import Denied, MlopsError
 from ..auth.gate import Gate
+from ..dispatch import ENDPOINTS
 from ..files.incoming import Limits, Room
 from ..live import Live, changed
 from ..store.store import Store
 from . import pages, wire
 from .access import AccessLog
 from .calls import Calls, cookie, is_service, parse_path
-from .envelope import Called, status_of
-from .exchange import Answer, Gone, Message, Receive, Request, Send, TooLarge, TooSlow, read_body, read_scope, respond
+from .envelope import Called
+from .exchange import Answer, Gone, Message, Receive, Request, Send, read_body, read_scope, respond
 from .files import FileServer, Missing
 from .metrics import Metrics
 from .names import bases
@@ -107,7 +108,7 @@ class App:
                 return await self._page(request, note)
             if called is not None and self._is_call(called, request):
                 # Only known names become labels of counters: a stranger must not fill the memory with new ones.
-                note.endpoint = called.endpoint if is_service(called) else "unknown"
+                note.endpoint = called.endpoint if called.endpoint in ENDPOINTS else "unknown"
                 return await self._call(called, request, receive, note)
             note.endpoint = "files." + request.method.lower() if request.method in _METHODS else "files.other"
             return await self._file(request, receive, note)
@@ -190,5 +191,3 @@ class _Unsupported(MlopsError):
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE"})
-
-__all__ = ["App", "Face", "TooLarge", "TooSlow", "status_of"]
