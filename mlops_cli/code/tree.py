@@ -6,37 +6,13 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from . import git
 from .graft import graft
+from .hints import Hints
 from .model import LeftOut, Limits, show
 from .scratch import GITLINK, SYMLINK, Entry, Scratch
 from .status import Change, Status, locate, start
-
-
-class Hints(NamedTuple):
-    """What the index may hold beside plain files, told by one look at its bytes: most cost no process."""
-
-    attributes: bool
-    submodules: bool
-
-    @property
-    def any(self) -> bool:
-        return self.attributes or self.submodules
-
-    @classmethod
-    def read(cls, status: Status) -> Hints:
-        try:
-            index = _index_of(status).read_bytes()
-        except OSError:
-            index = b""
-        converts = any(
-            status.config.get(f"core.{key}", ["false"])[-1] != "false" for key in ("autocrlf", "attributesfile")
-        )
-        # In every version of the index a path, or the end of it, is followed by a zero byte.
-        attributes = converts or b"attributes\0" in index or (status.common_dir / "info/attributes").exists()
-        return cls(attributes, b"gitmodules\0" in index)
 
 
 class TreeBuilder:
@@ -176,10 +152,6 @@ class TreeBuilder:
         scratch.borrow(status.common_dir)
         scratch.borrow(folder)
         return tree
-
-
-def _index_of(status: Status) -> Path:
-    return Path(os.environ.get("GIT_INDEX_FILE") or status.git_dir / "index")
 
 
 def _is_unpushed(top: Path, link: Entry) -> bool:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,17 +24,31 @@ class Value(NamedTuple):
     origin: str
 
 
-@dataclass(frozen=True, slots=True)
 class Settings:
-    """All settings of one command. `warnings` are lines for the person, such as an unknown name in a file."""
+    """All settings of one command. `warnings` are lines for the person, such as an unknown name in a file.
 
-    paths: Paths
-    user_file: Path
-    project_file: Path | None
-    values: Mapping[str, Value]
-    warnings: tuple[str, ...] = field(default=())
-    is_borrowed: bool = False
-    """The server is the one of an earlier run, not the one that the environment means: its credentials are not ours."""
+    `is_borrowed`: the server is the one of an earlier run, not the one that the environment means: its credentials are
+    not ours. A plain class: building a dataclass costs every command half the price of a bare interpreter.
+    """
+
+    __slots__ = ("is_borrowed", "paths", "project_file", "user_file", "values", "warnings")
+
+    def __init__(
+        self,
+        paths: Paths,
+        user_file: Path,
+        project_file: Path | None,
+        values: Mapping[str, Value],
+        warnings: tuple[str, ...] = (),
+        *,
+        is_borrowed: bool = False,
+    ) -> None:
+        self.paths = paths
+        self.user_file = user_file
+        self.project_file = project_file
+        self.values = values
+        self.warnings = warnings
+        self.is_borrowed = is_borrowed
 
     def __getitem__(self, name: str) -> Any:
         return self.values[find_key(name).name].value
@@ -126,7 +139,8 @@ def for_server(settings: Settings, server: str) -> Settings:
             break
     else:
         found = load_settings({"server": server})
-    return replace(found, is_borrowed=True, paths=settings.paths)
+    given = (settings.paths, found.user_file, found.project_file, found.values, found.warnings)
+    return Settings(*given, is_borrowed=True)
 
 
 class _Layer:

@@ -6,16 +6,17 @@ on there; a record read twice overwrites itself, since a point is known by (metr
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..hook.records import split_name
 from . import models
 from .printed import PrintedMetrics
-from .tensorboard import EventFile, Histogram, Hyperparameters, Image, Item, Scalar, Text
+
+if TYPE_CHECKING:
+    from .tensorboard import EventFile, Histogram, Item
 
 SCAN_S = (2.0, 30.0)
 """The first wait between two looks for event files, and the longest: a look at a big folder is not free."""
@@ -62,6 +63,8 @@ class Follower:
     def add(self, path: Path) -> None:
         """Follow an event file from where it was left, once."""
         if path not in self._followed:
+            from .tensorboard import EventFile  # noqa: PLC0415 - most runs write no such file
+
             self._followed[path] = EventFile(path, self._marks.get(str(path), 0))
             self._root = self._root or path.parent
 
@@ -105,6 +108,8 @@ class Follower:
         self._scan_at = now + self._wait
 
     def _record(self, path: Path, item: Item) -> None:
+        from .tensorboard import Histogram, Hyperparameters, Image, Scalar, Text  # noqa: PLC0415 - as above
+
         if isinstance(item, Hyperparameters):
             self._writer.note({"k": "params", "section": "TensorBoard", "source": "tensorboard", "items": {
                 name: {"value": "" if value is None else str(value), "type": type(value).__name__}
@@ -133,9 +138,11 @@ class Follower:
 
     def _keep(self, data: bytes) -> str:
         """Lay an image into the run's `files` under the name of its content; written once, whole."""
+        from hashlib import sha256  # noqa: PLC0415 - OpenSSL is loaded only where something is hashed
+
         kinds = {b"\x89PNG": ".png", b"\xff\xd8\xff": ".jpg", b"GIF8": ".gif"}
         suffix = next((name for magic, name in kinds.items() if data.startswith(magic)), ".img")
-        target = self._files / (hashlib.sha256(data).hexdigest() + suffix)
+        target = self._files / (sha256(data).hexdigest() + suffix)
         if not target.exists():
             self._files.mkdir(parents=True, exist_ok=True)
             partial = target.with_suffix(".part")

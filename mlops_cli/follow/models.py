@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import struct
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -98,7 +97,7 @@ def peek(path: Path) -> dict[str, Any]:
             return _onnx(path)
         if suffix in (".pt", ".pth", ".ckpt", ".keras", ".npz", ".bin"):
             return _zip(path)
-    except (OSError, ValueError, KeyError, TypeError, struct.error, zipfile.BadZipFile, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, struct.error, RecursionError):
         return {}
     return {}
 
@@ -169,8 +168,13 @@ def _zip(path: Path) -> dict[str, Any]:
     """The table of contents of an archive (torch, Keras, NumPy): entry count and bytes; nothing is unpacked."""
     if _head(path, 4) != b"PK\3\4":
         return {"format": "pickle"} if path.suffix.lower() in (".pt", ".pth", ".ckpt") else {}
-    with zipfile.ZipFile(path) as archive:
-        entries = archive.infolist()
+    import zipfile  # noqa: PLC0415 - it brings every compression there is, and most runs leave no such file
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+    except zipfile.BadZipFile as exc:
+        raise ValueError("a damaged archive") from exc
     tensors = sum(1 for entry in entries if "/data/" in entry.filename)
     found: dict[str, Any] = {"format": "zip", "entries": len(entries)}
     if tensors:

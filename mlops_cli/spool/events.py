@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from array import array
@@ -66,8 +65,10 @@ def _image(note: Json, found: Sorted, folder: RunFolder, upload: Callable[[Path]
 
 def _text(note: Json, found: Sorted, folder: RunFolder, upload: Callable[[Path], str] | None) -> None:
     # As other clients of the API do: a text is a sample like an image, in a file.
+    from hashlib import sha256  # noqa: PLC0415 - OpenSSL is loaded only where something is hashed
+
     text = str(note["text"]).encode("utf-8", "replace")
-    path = folder.files / f"text-{hashlib.sha256(text).hexdigest()[:16]}.txt"
+    path = folder.files / f"text-{sha256(text).hexdigest()[:16]}.txt"
     path.write_bytes(text)
     _add_file(note, path, found, upload)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from ..errors import MlopsError
 from ..follow import models
 from .collect import Collected, model_name
 from .spec import RunSpec
+from .texts import as_text
 
 if TYPE_CHECKING:
     from ..client.api import Api
@@ -89,18 +89,19 @@ def _models(api: Api, task: str, spec: RunSpec, collected: Collected, paths: lis
     names = {model["name"] for model in known.values()}
     project = str(api.tasks.document(task).get("project") or "")
     for path in paths:
+        told = as_text(str(path))
         try:
             size, digest = path.stat().st_size, _digest(path)
         except OSError as exc:
-            collected.left_out[str(path)] = f"a model that cannot be read: {exc.strerror}"
+            collected.left_out[told] = f"a model that cannot be read: {exc.strerror}"
             continue
         note = collected.models.get(str(path), {})
-        if str(path) in known:
-            name, model = known[str(path)]["name"], known[str(path)]["id"]
+        if told in known:
+            name, model = known[told]["name"], known[told]["id"]
         else:
             given = str(note.get("name") or "")
             free = len(given) >= 3 and given not in names
-            name = given if free else model_name(str(path), spec.task_name, names)
+            name = given if free else model_name(told, spec.task_name, names)
             names.add(name)
             uri = api.files.put(path, path.name).uri if _is_kept(spec, note) else path.absolute().as_uri()
             model = api.models.create(
@@ -135,7 +136,7 @@ def _is_kept(spec: RunSpec, note: Mapping[str, Any]) -> bool:
 
 
 def _metadata(path: Path, size: int, digest: str, note: Mapping[str, Any]) -> dict[str, Any]:
-    facts: dict[str, Any] = {"path": str(path), "size_bytes": size, "sha256": digest}
+    facts: dict[str, Any] = {"path": as_text(str(path)), "size_bytes": size, "sha256": digest}
     facts.update({f"header/{key}": value for key, value in models.peek(path).items()})
     facts.update(dict(note.get("meta") or {}))
     return {key: {"key": key, "type": type(value).__name__, "value": str(value)[:4096]} for key, value in facts.items()}
@@ -163,6 +164,8 @@ def _pairs(meta: Mapping[str, Any]) -> list[list[str]]:
 
 
 def _digest(path: Path) -> str:
+    from hashlib import sha256  # noqa: PLC0415 - OpenSSL is loaded only where something is hashed
+
     hasher = sha256()
     with path.open("rb") as file:
         while block := file.read(_BLOCK):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from hashlib import md5
 from typing import Any, NamedTuple
 
 from ...schemas.events import LOG, SCALAR, TYPES, VECTOR
@@ -120,6 +119,8 @@ def number(value: object) -> float:
 
 def identity(task: str, event: Event) -> str:
     """The MD5 of the parts that are present: events with the same parts overwrite each other."""
+    from hashlib import md5  # noqa: PLC0415 - OpenSSL is loaded only where something is hashed
+
     parts = (task, event.get("iter"), event.get("metric"), event.get("variant"), event.get("key"))
     text = "-".join(str(part) for part in parts if part not in (None, ""))
     return md5(text.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()
