@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..code import status as git
 from ..spool.folder import RunFolder
 from . import evidence, phases, processes, spec
+from .console_log import LEVELS
 from .recorder import Recorder
 from .recording import Recording
+from .reserve import Reserve
 from .snapshots import take
 from .verdict import Verdict, judge
 
@@ -48,7 +52,7 @@ def stand_by(folder: RunFolder, connect: Callable[[], Api]) -> bool:
             lambda: Recording(folder, asked, connect, is_fresh=is_fresh), prepare=late_snapshot(folder, asked)
         )
         recorder.start()
-        _watch(folder)
+        _watch(folder, _reserves(folder, asked, recorder))
         verdict = deserved(folder, asked)
         recorder.finish(verdict, asked.drain_s)
     return True
@@ -74,12 +78,26 @@ def deserved(folder: RunFolder, asked: spec.RunSpec) -> Verdict:
     return judge(evidence.of_remains(folder, asked))
 
 
-def _watch(folder: RunFolder) -> None:
+def _reserves(folder: RunFolder, asked: spec.RunSpec, recorder: Recorder) -> list[Reserve]:
+    """For what the child of a dead supervisor prints; the sdk's process minds a full disk by itself."""
+    found = []
+    for name in LEVELS if asked.kind == spec.RUN else ():
+        with contextlib.suppress(FileNotFoundError):
+            reserve = Reserve(folder.console / name)
+            reserve.stored = partial(recorder.stored, name)
+            found.append(reserve)
+    return found
+
+
+def _watch(folder: RunFolder, reserves: list[Reserve]) -> None:
     """Return when the process is gone, or says that it is done (`exit.json`)."""
     child = _child(folder)
     handle = _open_handle(child)
     try:
         while folder.read_json("exit.json") is None and child is not None and child.is_alive():
+            for reserve in reserves:
+                size = Path(reserve.path).stat().st_size
+                reserve.keep(size, size)  # nobody is left to whom we could hand it on
             _pause(handle)
     finally:
         if handle >= 0:

@@ -6,12 +6,12 @@ What is shown is what was written, byte by byte; scrubbing happens on the way to
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import select
-import signal
 import stat
 from pathlib import Path
+
+from .reserve import Reserve, has_writers, trim
 
 _CHUNK = 1 << 18
 _PIPE_BUF = 4096
@@ -50,19 +50,23 @@ class Outlet:
 
 
 class Tail:
-    """Follows an append-only console file and hands on what comes."""
+    """Follows an append-only console file, hands on what comes, and sees to the room that its writers need."""
 
     def __init__(self, path: Path, outlet: Outlet, at: int = 0) -> None:
         self.path = path
         self.outlet = outlet
         self.at = at
         self.fd = os.open(path, os.O_RDONLY)
+        self.reserve = Reserve(path)
         self._pending = memoryview(b"")
 
     def pump(self) -> bool:
         """Hand on what there is, within a bound; whether anything moved."""
-        if self.outlet.closed_by:
-            return self._skip()
+        moved = self._skip() if self.outlet.closed_by else self._hand_on()
+        self.reserve.keep(os.fstat(self.fd).st_size, self.at)
+        return moved
+
+    def _hand_on(self) -> bool:
         moved = 0
         while moved < 4 * _CHUNK:
             if not self._pending:
@@ -88,14 +92,8 @@ class Tail:
         return not self._pending and self.at >= os.fstat(self.fd).st_size
 
     def has_writers(self) -> bool:
-        """Whether some process can still write into the file: a read lease is refused while one holds it open."""
-        try:
-            signal.signal(signal.SIGIO, signal.SIG_IGN)
-            fcntl.fcntl(self.fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
-            fcntl.fcntl(self.fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-        except OSError as exc:
-            return exc.errno == errno.EAGAIN
-        return False
+        """Whether some process can still write into the file."""
+        return bool(has_writers(self.fd))
 
     def writers(self) -> list[int]:
         """The processes whose stdout or stderr this file is, ourselves excepted."""
@@ -108,6 +106,7 @@ class Tail:
 
     def close(self) -> None:
         os.close(self.fd)
+        trim(self.path)
 
     def _skip(self) -> bool:
         self._pending = memoryview(b"")
@@ -122,7 +121,7 @@ class PtyOutput:
     def __init__(self, master: int, kept: int, outlet: Outlet) -> None:
         self.master = master
         self.outlet = outlet
-        self.lost_bytes = 0
+        self._lost_bytes = 0
         self.is_over = False
         self._kept = kept
         self._pending = memoryview(b"")
@@ -158,12 +157,24 @@ class PtyOutput:
         if not data:
             self.is_over = True
             return False
-        try:
-            os.write(self._kept, data)
-        except OSError:  # our disk is full: the person still sees everything
-            self.lost_bytes += len(data)
+        self._keep(data)
         self._pending = memoryview(data)
         return True
+
+    def _keep(self, data: bytes) -> None:
+        """Into the console file; on a full disk the person still sees everything, and the file tells of the gap."""
+        try:
+            if self._lost_bytes:
+                os.write(self._kept, left_out(self._lost_bytes))
+                self._lost_bytes = 0
+            self._lost_bytes = len(data) - os.write(self._kept, data)
+        except OSError:
+            self._lost_bytes += len(data)
+
+
+def left_out(count: int) -> bytes:
+    """The line that stands in a console for what is not there."""
+    return f"\n[mlops: {count} bytes of output are left out here]\n".encode()
 
 
 def _writes_to(process: Path, path: str) -> bool:

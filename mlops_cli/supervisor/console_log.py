@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable
@@ -10,7 +11,9 @@ from typing import Any
 from .. import secrets
 from ..errors import MlopsError
 from ..spool.folder import RunFolder
+from .console import left_out
 from .phases import Progress
+from .reserve import data_at
 
 _STEP_BYTES = 1 << 18
 _STALE_S = 5.0
@@ -46,11 +49,22 @@ class ConsoleLog:
         self._sent: dict[str, int] = dict(progress.get("console") or {})
         self._scrubbers: dict[str, secrets.ConsoleScrubber] = {}
         self._seen: dict[str, tuple[int, float]] = {}
+        self._lost: dict[str, int] = {}
+
+    @property
+    def lost(self) -> dict[str, int]:
+        """Bytes of each file that a full disk has cost, as far as this process sent it."""
+        return dict(self._lost)
 
     @property
     def findings(self) -> list[secrets.Finding]:
         """The secrets that were hidden from what was printed."""
         return [finding for scrubber in self._scrubbers.values() for finding in scrubber.findings]
+
+    def stored(self, name: str) -> float:
+        """How far a file is sent; beyond what a run may print, only its end will be."""
+        sent = self._sent.get(name, 0)
+        return math.inf if sent >= MAX_BYTES else sent
 
     def drain(self, *, is_last: bool, deadline: float | None) -> bool:
         """Send what is new; whether everything that was there is sent."""
@@ -86,10 +100,12 @@ class ConsoleLog:
             if not is_last:
                 return b"", at
             if size - at > _END_BYTES:
-                gap = size - _END_BYTES - at
-                told = f"\n[mlops: {gap} bytes of output are left out here]\n".encode()
-                return told + os.pread(fd, _END_BYTES, size - _END_BYTES), size
+                end = max(size - _END_BYTES, data_at(fd, size - _END_BYTES))
+                return left_out(end - at) + os.pread(fd, size - end, end), size
         data = os.pread(fd, _STEP_BYTES, at)
+        if (text_at := min(size, data_at(fd, at))) > at:  # the disk was full: this was given up, unsent
+            self._lost[name] = self._lost.get(name, 0) + text_at - at
+            return left_out(text_at - at), text_at
         end = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
         if not end and (is_last or len(data) == _STEP_BYTES or self._is_stale(name, size)):
             end = len(data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ from ..follow.follower import Follower, Writer
 from ..follow.printed import PrintedMetrics
 from ..spool.folder import RunFolder
 from .collect import Collected
+from .reserve import data_at
 from .spec import RunSpec
 
 _STEP_BYTES = 1 << 20
@@ -44,6 +46,10 @@ class Following:
             for name in self._console:
                 self._feed(name, is_last=is_last)
 
+    def read(self, console: str) -> float:
+        """How far a console file was read; all of it where nobody wants to."""
+        return next(at for name, at in self._read.items() if Path(name).name == console) if self._prints else math.inf
+
     def _feed(self, name: str, *, is_last: bool) -> None:
         """Whole lines only, so that what is noted as read never ends within one."""
         try:
@@ -52,7 +58,7 @@ class Following:
             return
         before = self._read[name]
         try:
-            while data := os.pread(fd, _STEP_BYTES, self._read[name]):
+            while data := self._text(fd, name):
                 end = data.rfind(b"\n") + 1
                 if not end and (is_last or len(data) == _STEP_BYTES):
                     end = len(data)
@@ -64,3 +70,11 @@ class Following:
             os.close(fd)
         if self._read[name] != before:
             self._writer.note({"k": "mark", "file": name, "at": self._read[name]})
+
+    def _text(self, fd: int, name: str) -> bytes:
+        """What comes next, behind what a full disk has cost: it may go while we read."""
+        while True:
+            at = self._read[name] = data_at(fd, self._read[name])
+            data = os.pread(fd, _STEP_BYTES, at)
+            if not data or data_at(fd, at) == at:
+                return data

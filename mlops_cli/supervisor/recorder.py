@@ -85,6 +85,10 @@ class Recorder(threading.Thread):
         """The id of the task, empty when none could be made."""
         return self._recording.task if self._recording is not None else ""
 
+    def stored(self, console: str) -> float:
+        """How far a console file (`out`, `err`) is stored, so that it may go on a disk that lacks room."""
+        return self._recording.stored(console) if self._recording is not None else 0
+
     def _begin(self) -> None:
         self._recording = self._make()
 

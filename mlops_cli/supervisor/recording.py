@@ -20,8 +20,9 @@ from ..schemas import times
 from ..spool.folder import RunFolder
 from ..spool.shipper import Shipper
 from . import collect, phases
-from .console_log import ConsoleLog
+from .console_log import LEVELS, ConsoleLog
 from .following import Following
+from .reserve import trim
 from .spec import RunSpec
 from .verdict import COMPLETED, STOPPED, Verdict
 
@@ -125,6 +126,11 @@ class Recording:
         self._keep_alive()
         return bool(drained.is_complete) and is_sent
 
+    def stored(self, console: str) -> float:
+        """How far a console file was sent and read for its metrics; also asked by another thread."""
+        read = self._following.read(console) if self._following is not None else 0
+        return min(self._console.stored(console), read)
+
     def hand_over(self) -> None:
         """At the end: artifacts, models and inputs, from the files that they are in now."""
         if not self.progress.get("handed_over"):
@@ -134,6 +140,8 @@ class Recording:
             self._leave_footprints(written)
             for finding in self._console.findings:
                 self._collected.left_out[finding.place] = f"a secret ({finding.kind}) was hidden"
+            for name, count in self._console.lost.items():
+                self._collected.left_out[f"console {name}"] = f"{count} bytes were given up: the disk was full"
             self.api.tasks.edit_runtime(self.task, {times.ENDED: _iso(self._ended_at()), **self._left_out()})
             self.progress.reach(phases.FILES, handed_over=True)
 
@@ -172,6 +180,8 @@ class Recording:
         # Forced: a person may have stopped or reset it in the store meanwhile, and this is what really happened.
         move(self.task, reason=verdict.reason, message=self._clean(verdict.message), force=True)
         self.progress.reach(phases.TERMINAL, ended=True)
+        for name in LEVELS:
+            trim(self.folder.console / name)
         self.folder.finish()
 
     def abandon(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -42,7 +43,7 @@ def run(spec: RunSpec, *, paths: Paths, connect: Callable[[], Api]) -> int:
             if spec.secrets == "refuse":
                 _take_snapshot(folder, spec, status, patience_s=0)
             oom_before = evidence.oom_kills()
-            wires = wiring.plan(folder.console)
+            wires = _plan(folder)
             env = launch.environment(spec, run_id=folder.run_id, folder=folder.path)
             started = waiter.start(command, env=env, stdio=wires.stdio, folder=folder, terminal=wires.controlling)
             wires.close_child_ends()
@@ -56,6 +57,8 @@ def run(spec: RunSpec, *, paths: Paths, connect: Callable[[], Api]) -> int:
             lambda: _make_recording(folder, spec, connect), prepare=lambda: _take_snapshot(folder, spec, status)
         )
         recorder.start()
+        for tail in wires.tails:
+            tail.reserve.stored = partial(recorder.stored, tail.path.name)
 
         ending = Watch(started, wires, folder.read_json).run()
         verdict = judge(evidence.of_ending(folder, spec, ending, oom_before=oom_before))
@@ -79,6 +82,16 @@ def _make_folder(spec: RunSpec, paths: Paths) -> tuple[RunFolder, Lock]:
     if lock is None:
         raise RunFailed("another process took this run's folder", hint="try again")
     return folder, lock
+
+
+def _plan(folder: RunFolder) -> wiring.Wiring:
+    try:
+        return wiring.plan(folder.console)
+    except OSError as exc:
+        raise RunFailed(
+            f"cannot keep the output of this run: {exc.filename or folder.console}: {exc.strerror}",
+            hint="free some space, or set MLOPS_HOME to a folder on another disk",
+        ) from exc
 
 
 def _make_recording(folder: RunFolder, spec: RunSpec, connect: Callable[[], Api]) -> Recording:

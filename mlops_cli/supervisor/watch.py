@@ -70,6 +70,8 @@ class Watch:
             if self.wiring.person:
                 self.wiring.person.restore()
             self._uninstall()
+        for tail in self.wiring.tails:
+            tail.close()
         self.waiter.reap()
         return self._ending()
 
@@ -109,7 +111,8 @@ class Watch:
         moved = False
         for source in self.wiring.sources:
             moved |= source.pump()
-        self._pause_s = _FAST_S if moved else min(_SLOW_S, self._pause_s * 1.5)
+        is_tight = any(tail.reserve.is_tight for tail in self.wiring.tails)
+        self._pause_s = _FAST_S if moved or is_tight else min(_SLOW_S, self._pause_s * 1.5)
         return moved
 
     def _is_away(self) -> bool:
