@@ -212,7 +212,7 @@ def notes(report: Report, page: Page, most: int | None) -> None:
     found = _as_lines(runtime.get("mlops_notes"))
     hook = runtime.get("mlops_hook")
     if hook and hook != "loaded":
-        found.insert(0, f"hook {hook}")
+        found.insert(0, f"hook not loaded: {str(hook).removeprefix('not loaded: ')}")
     if found:
         page.head("Notes")
         for note in found[: most or len(found)]:

@@ -234,7 +234,7 @@ def test_a_single_value_has_no_step(cli: Any, make: Any, api: Any) -> None:
     event = {"type": "training_stats_scalar", "task": task, "metric": "Summary", "variant": "best"}
     api.call("events.add", {**event, "iter": -(2**31), "value": 0.5})
     for words in (("show", task, "metrics"), ("metrics", task), ("metrics", task, "--at", "3")):
-        assert "2147483648" not in "".join(cli(*words).lines)
+        assert "2147483648" not in "".join(cli(*words, "-o", "table").lines)
 
 
 def test_times_are_those_of_the_run_and_not_those_of_its_record(cli: Any, make: Any, api: Any) -> None:
