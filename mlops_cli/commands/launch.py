@@ -34,6 +34,7 @@ def launch(
     from ..client.connect import connect
     from ..supervisor.run import run as supervise
     from ..supervisor.spec import RunSpec
+    from ..supervisor.texts import as_text
 
     settings = context.settings
     _check(task_type, patterns, secrets)
@@ -44,8 +45,8 @@ def launch(
         started_at=time.time(),
         project=project or settings.project,
         name=name,
-        tags=tags,
-        comment=comment,
+        tags=tuple(as_text(tag) for tag in tags),
+        comment=as_text(comment),
         type=task_type,
         hook=hook and taps != "off",
         taps="" if taps == "off" else taps,
@@ -58,6 +59,7 @@ def launch(
         environment=tuple(settings["capture.environment"]),
         quiet=context.output.quiet,
         json_file=json_file,
+        server=str(settings["server"]) or "embedded",
     )
     return supervise(spec, paths=settings.paths, connect=lambda: connect(settings))
 

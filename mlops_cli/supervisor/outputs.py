@@ -30,7 +30,7 @@ def store_files(api: Api, task: str, files: Iterable[Mapping[str, Any]]) -> None
         path = Path(str(file["path"]))
         if not path.is_file():
             continue
-        stored = api.files.put(path, path.name)
+        stored = api.files.put(path, path.name, under=task)
         artifacts.append(
             _artifact(str(file["key"]), str(file.get("type") or "file"), stored.uri, stored.size_bytes, stored.sha256)
             | ({"display_data": _pairs(file["meta"])} if file.get("meta") else {})
@@ -44,7 +44,7 @@ def hand_over(api: Api, task: str, spec: RunSpec, collected: Collected) -> list[
 
     Returns the files that it is known to have written, models and event files included.
     """
-    artifacts = _artifacts(api, collected) + _inputs(collected)
+    artifacts = _artifacts(api, task, collected) + _inputs(collected)
     if artifacts:
         api.tasks.add_artifacts(task, artifacts)
     found = _model_paths(spec, collected)
@@ -52,11 +52,11 @@ def hand_over(api: Api, task: str, spec: RunSpec, collected: Collected) -> list[
     return [*collected.written, *collected.models, *collected.event_files, *collected.marks, *map(str, found)]
 
 
-def _artifacts(api: Api, collected: Collected) -> list[dict[str, Any]]:
+def _artifacts(api: Api, task: str, collected: Collected) -> list[dict[str, Any]]:
     found = []
     for name, note in collected.artifacts.items():
         try:
-            stored = api.files.put(Path(note["path"]), Path(str(note.get("file") or note["path"])).name)
+            stored = api.files.put(Path(note["path"]), Path(str(note.get("file") or note["path"])).name, under=task)
         except MlopsError as exc:
             collected.left_out[f"artifact {name}"] = exc.message
             continue
@@ -103,7 +103,7 @@ def _models(api: Api, task: str, spec: RunSpec, collected: Collected, paths: lis
             free = len(given) >= 3 and given not in names
             name = given if free else model_name(told, spec.task_name, names)
             names.add(name)
-            uri = api.files.put(path, path.name).uri if _is_kept(spec, note) else path.absolute().as_uri()
+            uri = api.files.put(path, path.name, under=task).uri if _is_kept(spec, note) else path.absolute().as_uri()
             model = api.models.create(
                 {
                     "name": name,

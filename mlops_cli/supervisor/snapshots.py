@@ -16,6 +16,7 @@ from ..errors import Refused
 from ..spool.folder import RunFolder
 from . import footprints
 from .spec import RunSpec
+from .texts import in_text
 
 _HOOK_PATIENCE_S = 3.0
 """How long the hook's note is waited for: an interpreter that starts slowly from a network disk needs a second."""
@@ -56,7 +57,7 @@ def take(
     files = [_file(file.key, file.path, file.type, file.meta) for file in taken.files]
     files += [_file(file.key, file.path, file.type, file.meta) for file in found.artifacts]
     notes = [_note(note.what, note.why) for note in taken.notes] + _notes(found) + _output_notes(outputs)
-    folder.write_json("snapshot.json", {"task": taken.task, "files": files, "notes": notes})
+    folder.write_json("snapshot.json", {"task": in_text(taken.task), "files": files, "notes": in_text(notes)})
 
 
 def is_python(spec: RunSpec) -> bool:

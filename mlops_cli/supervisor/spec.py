@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from .texts import as_text
+
 RUN, SDK = "run", "sdk"
 
 
@@ -38,17 +40,19 @@ class RunSpec(NamedTuple):
     drain_s: float = 60.0
     quiet: bool = False
     json_file: str = ""
+    server: str = ""
+    """Where it is to be recorded: a server's address, `embedded`, or nothing where nobody said."""
 
     @property
     def task_name(self) -> str:
         """The name asked for, else the script's, else the command's; the API wants three characters at least."""
-        name = self.name or _short_name(self.argv)
+        name = as_text(self.name or _short_name(self.argv))
         return name if len(name) >= 3 else f"run {name}".strip()
 
     @property
     def task_project(self) -> str:
         """The project asked for, else the folder's name; its last part, too, wants three characters."""
-        name = self.project or Path(self.cwd).name or "experiments"
+        name = as_text(self.project or Path(self.cwd).name or "experiments")
         return name if len(name.rpartition("/")[2].strip()) >= 3 else f"{name}-project"
 
     def to_json(self) -> dict[str, Any]:

@@ -24,6 +24,7 @@ TRAIN = f"for step in range({POINTS}): print(f'step={{step}} loss={{1 / (step + 
 SLOW = (
     f"import time\nfor step in range({POINTS}):\n    print(f'step={{step}} loss=0.5', flush=True)\n    time.sleep(0.01)"
 )
+WIDE = SLOW.replace("loss=0.5", "loss=0.5 " + "." * 1000)
 
 
 def _python(code: str) -> tuple[str, str, str]:
