@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from mlops_cli.errors import Conflict
 from mlops_cli.schemas.status import STATUSES, TRANSITIONS
+from mlops_cli.server.store import task_status
 from mlops_cli.testing.store import make_running_task, make_task
 
 ENDPOINTS = {
@@ -223,3 +226,23 @@ def test_calls_on_many_tasks_list_what_went_well_and_what_did_not(call, store):
     assert task_of(call, running)["system_tags"] == []
     assert call("tasks.publish_many", ids=[running])["succeeded"][0]["fields"]["status"] == "published"
     assert call("tasks.reset_many", ids=[running])["failed"][0]["error"]["codes"] == [400, 110]
+
+
+def test_what_told_nothing_for_hours_is_stopped_as_of_its_last_sign_of_life(call, store):
+    silent, lively, ours, draft = (make_running_task(store, name) for name in ("silent", "lively", "ours", "draft"))
+    call("tasks.edit", task=ours, force=True, runtime={"mlops_run": "a" * 32})
+    call("tasks.stopped", task=draft)
+    with store.db.write() as connection:
+        connection.execute(
+            "UPDATE tasks SET started = '2026-01-01T00:00:00.000000+00:00',"
+            " last_update = '2026-01-01T01:00:00.000000+00:00' WHERE id <> ?",
+            (lively,),
+        )
+    noon = datetime(2026, 1, 1, 12, tzinfo=UTC).timestamp()
+    assert task_status.stop_silent(store, noon - 9 * 3600) == [], "two hours are not over"
+    assert task_status.stop_silent(store, noon) == [silent]
+    found = task_of(call, silent)
+    assert (found["status"], found["status_reason"], found["active_duration"]) == ("stopped", "vanished", 3600)
+    assert found["completed"] == "2026-01-01T01:00:00.000000+00:00"
+    assert {task_of(call, task)["status"] for task in (lively, ours)} == {"in_progress"}
+    assert task_status.stop_silent(store, noon) == []

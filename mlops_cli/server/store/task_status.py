@@ -24,6 +24,9 @@ from .store import Caller, Store
 SILENT_S = 600
 """A task whose worker has said nothing for so long has no live worker."""
 
+WATCHDOG_S = 7200
+"""A task of a foreign client that told nothing for so long is not running any more."""
+
 _READ = ("status", "system_tags", "started", "project", "last_worker", "last_update")
 
 
@@ -90,6 +93,30 @@ def _stop(connection: Connection, request: Document, caller: Caller) -> Document
         return record(connection, old, {**message, "status_changed": dates.now()}, caller)
     message = {"status_message": f"Stopped by {caller.user_name}"}
     return set_status(connection, {**message, **request}, old, STOPPED, caller)
+
+
+def stop_silent(store: Store, now: float) -> list[str]:
+    """Ends the running tasks of which nothing was heard for WATCHDOG_S, as of the last sign of life; returns their ids.
+
+    A run of ours is left alone: its supervisor may be cut off while it works, and tells the end itself.
+    """
+    limit = dates.stamp(int((now - WATCHDOG_S) * 1e6))
+    query = "SELECT id, last_update FROM tasks WHERE status = ? AND last_update < ? AND run_id IS NULL"
+    if store.db.connection.execute(query, (IN_PROGRESS, limit)).fetchone() is None:
+        return []
+    with store.db.write() as connection:
+        rows = connection.execute(query, (IN_PROGRESS, limit)).fetchall()
+        for row in rows:
+            old = stored(connection, TASKS, row["id"], *_READ)
+            wish = {
+                "task": row["id"],
+                "status_reason": "vanished",
+                "status_message": "Nothing was heard of it for hours",
+            }
+            set_status(connection, wish, old, STOPPED, store.owner)
+            duration = dates.seconds_between(old["started"], row["last_update"])
+            change(connection, TASKS, old["seq"], {"completed": row["last_update"], "active_duration": duration})
+        return [row["id"] for row in rows]
 
 
 def record(connection: Connection, old: Document, fields: Document, caller: Caller) -> Document:
