@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from ..errors import InvalidInput, MlopsError
-from . import table, terminal, text, values
+from . import terminal, text
+
+if TYPE_CHECKING:
+    from . import table
 
 FORMS = ("table", "wide", "json", "ndjson", "csv", "tsv", "md", "ids")
 
@@ -150,6 +153,8 @@ class Output:
         elif kind == "md":
             self.write(_markdown(columns, rows))
         elif rows:
+            from . import table  # noqa: PLC0415 - only a list needs columns
+
             fitted = table.layout(columns, rows, width=self.width, color=self.colored)
             self.lines(fitted.lines)
             if fitted.dropped:
@@ -184,6 +189,8 @@ class Output:
 def dumps(value: Any, indent: int | None = None) -> str:
     import json  # noqa: PLC0415
 
+    from . import values  # noqa: PLC0415
+
     return json.dumps(values.to_json(value), indent=indent, ensure_ascii=False, default=str, allow_nan=False)
 
 
@@ -194,6 +201,8 @@ def plain(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
+        from . import values  # noqa: PLC0415
+
         return str(values.to_json(value))
     if isinstance(value, list | tuple):
         return ",".join(plain(item) for item in value)
@@ -220,6 +229,8 @@ def _tsv_cell(value: Any) -> str:
 
 
 def _markdown(columns: Sequence[table.Column], rows: Sequence[Sequence[Any]]) -> str:
+    from . import table  # noqa: PLC0415
+
     grid = [table.cells(column, [row[at] for row in rows]) for at, column in enumerate(columns)]
     heads = "| " + " | ".join(md_cell(column.head.lower()) for column in columns) + " |"
     rule = "|" + "|".join(" ---: " if column.right or column.numeric else " --- " for column in columns) + "|"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from hashlib import md5
 
 _LESS = """
     loss losses err error errors perplexity ppl bpc bpb rmse mse mae mape smape rmsle nll ce wer cer per ter
@@ -31,6 +30,8 @@ def series_key(metric: str, variant: str) -> tuple[str, str]:
 
 
 def name_key(name: str) -> str:
+    from hashlib import md5  # noqa: PLC0415 - OpenSSL is loaded only where a metric is stored
+
     return md5(name.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()
 
 

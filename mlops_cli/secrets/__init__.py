@@ -7,10 +7,11 @@ policy: `redact` stores the clean value, `refuse` stores nothing, `keep` stores 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from mlops_cli.secrets.console import ConsoleScrubber
 from mlops_cli.secrets.find import REDACTED, Finding
 from mlops_cli.secrets.names import is_secret_name
-from mlops_cli.secrets.patch import AlteredLine, LeftOut, ScrubbedPatch, scrub_patch
 from mlops_cli.secrets.values import (
     Scrubbed,
     kind_in_binary,
@@ -23,6 +24,9 @@ from mlops_cli.secrets.values import (
     scrub_url,
     scrub_value,
 )
+
+if TYPE_CHECKING:
+    from mlops_cli.secrets.patch import AlteredLine, LeftOut, ScrubbedPatch, scrub_patch
 
 POLICIES = ("redact", "refuse", "keep")
 
@@ -47,3 +51,14 @@ __all__ = [
     "scrub_url",
     "scrub_value",
 ]
+
+_OF_PATCHES = ("AlteredLine", "LeftOut", "ScrubbedPatch", "scrub_patch")
+
+
+def __getattr__(name: str) -> Any:
+    """Patches are read only where code was changed; most runs start from a clean tree."""
+    if name in _OF_PATCHES:
+        from mlops_cli.secrets import patch  # noqa: PLC0415
+
+        return getattr(patch, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
