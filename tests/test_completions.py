@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import pty
 import re
+import select
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -100,13 +104,27 @@ def test_bash_completes(line: str, expected: set[str], home: Path, tmp_path: Pat
     assert not (tmp_path / "started").exists()
 
 
-def test_bash_keeps_what_stands_before_a_word_break(home: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("typed", "line"), [("@la", "@latest"), ("@best:lo", "@best:lo"), ("res", "resnet-warm")])
+def test_a_bash_at_a_terminal_keeps_what_stands_before_a_word_break(
+    typed: str, line: str, home: Path, tmp_path: Path
+) -> None:
     fill(home)
-    said = subprocess.run(
-        [shell("bash"), "--norc", "-c", BASH, "bash", str(FOLDER / "mlops.bash"), "mlops show @la"],
-        capture_output=True, text=True, timeout=20, env=no_python(tmp_path), check=False,
-    )  # fmt: skip
-    assert said.stdout.split() == ["latest"]
+    bash = shell("bash")
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execve(bash, ["bash", "--norc", "-i"], {**no_python(tmp_path), "PS1": "> ", "TERM": "dumb"})
+    try:
+        os.write(fd, f"source {FOLDER / 'mlops.bash'}\n".encode())
+        os.write(fd, f"mlops show {typed}\t\x01echo \n".encode())
+        shown, until = b"", time.monotonic() + 20
+        while f"\nshow {line}".encode() not in shown.replace(b"\r", b"").replace(b"mlops ", b""):
+            assert time.monotonic() < until, shown
+            if select.select([fd], [], [], 0.1)[0]:
+                shown += os.read(fd, 65536)
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(fd)
 
 
 def test_bash_leaves_the_words_of_a_run_to_files(home: Path, tmp_path: Path) -> None:

@@ -195,12 +195,10 @@ _mlops() {
             fi ;;
     esac
     COMPREPLY=( $(compgen -W "$choices" -- "$cur") )
-    # Bash completes only what stands after its last word break.
+    # Bash completes only what stands after its last word break; an `@` it takes for the start of a word.
     if [[ $cur == *:* && $COMP_WORDBREAKS == *:* ]]; then
         strip=${cur%"${cur##*:}"}
         COMPREPLY=( "${COMPREPLY[@]#"$strip"}" )
-    elif [[ $cur == @* && $COMP_WORDBREAKS == *@* ]]; then
-        COMPREPLY=( "${COMPREPLY[@]#@}" )
     fi
     [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == *: ]] && compopt -o nospace
     return 0
