@@ -7,7 +7,7 @@ server's own machine), so a waiter looks for itself now and then.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, NamedTuple
 
 LOOK_S = 1.0
@@ -15,6 +15,9 @@ LOOK_S = 1.0
 
 MAX_WAIT_S = 50.0
 """Longer waits are cut: proxies give up after a minute."""
+
+QUEUES = "queues"
+"""The one name for whatever comes into a queue: a request often does not say into which, and to look is cheap."""
 
 Json = dict[str, Any]
 
@@ -29,6 +32,7 @@ class Wait(NamedTuple):
 WAITS: dict[str, Wait] = {
     "events.get_console": Wait(lambda body: [str(body.get("task"))], lambda data: not data["chunks"]),
     "events.get_task_log": Wait(lambda body: [str(body.get("task"))], lambda data: not data["events"]),
+    "queues.get_next_task": Wait(lambda body: [QUEUES], lambda data: not data),
 }
 """The calls that take `wait_s`: they answer as soon as they have something to say, or when the time is over."""
 
@@ -39,6 +43,8 @@ def changed(endpoint: str, body: Json) -> Iterable[str]:
     if service == "events" and action.startswith("add"):
         lines = body.get("events") if action == "add_batch" else (body,)
         return {str(line.get("task")) for line in lines or () if isinstance(line, dict)}
+    if endpoint in ("tasks.enqueue", "tasks.enqueue_many", "queues.add_task"):
+        return {QUEUES, str(body.get("task"))}
     if service == "tasks" and not action.startswith("get_"):
         return {str(body["task"])} if "task" in body else ()
     return ()
@@ -61,8 +67,13 @@ class Live:
         self._is_stopping = True
         self.notify(list(self._waiters))
 
-    async def repeat(self, endpoint: str, body: Json, call: Callable[[], Any]) -> Json:
-        """The answer of `call`, called again after news until it is not empty or `wait_s` is over."""
+    async def repeat(
+        self, endpoint: str, body: Json, call: Callable[[], Any], hung_up: Callable[[], Awaitable[None]]
+    ) -> Json:
+        """The answer of `call`, called again after news until it is not empty or `wait_s` is over.
+
+        `hung_up` raises once nobody waits for the answer any more: what is taken from a queue must not be lost with it.
+        """
         wait = WAITS.get(endpoint)
         limit = body.get("wait_s")
         if wait is None or isinstance(limit, bool) or not isinstance(limit, (int, float)) or not limit > 0:
@@ -71,6 +82,7 @@ class Live:
         loop = asyncio.get_running_loop()
         end = loop.time() + min(float(limit), MAX_WAIT_S)
         event, names = asyncio.Event(), list(wait.names(body))
+        gone = asyncio.ensure_future(hung_up())
         for name in names:
             self._waiters.setdefault(name, set()).add(event)
         try:
@@ -80,11 +92,14 @@ class Live:
                 left = end - loop.time()
                 if not wait.is_empty(answer) or left <= 0 or self._is_stopping:
                     return answer
-                try:
-                    await asyncio.wait_for(event.wait(), min(left, LOOK_S))
-                except TimeoutError:
-                    continue
+                news = asyncio.ensure_future(event.wait())
+                await asyncio.wait({news, gone}, timeout=min(left, LOOK_S), return_when=asyncio.FIRST_COMPLETED)
+                news.cancel()
+                if gone.done():
+                    gone.result()
         finally:
+            if not gone.cancel():
+                gone.exception()
             for name in names:
                 self._waiters[name].discard(event)
                 if not self._waiters[name]:

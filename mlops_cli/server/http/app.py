@@ -18,7 +18,7 @@ from . import pages, wire
 from .access import AccessLog
 from .calls import Calls, cookie, is_service, parse_path
 from .envelope import Called
-from .exchange import Answer, Gone, Message, Receive, Request, Send, read_body, read_scope, respond
+from .exchange import Answer, Gone, Message, Receive, Request, Send, hang_up, read_body, read_scope, respond
 from .files import FileServer, Missing
 from .metrics import Metrics
 from .names import bases
@@ -145,7 +145,10 @@ class App:
         caller, body = await self._work(self._prepare, called, request, raw)
         note.user = caller.user_name
         data = await self.live.repeat(
-            called.endpoint, body, lambda: self._work(self._calls.run, called, body, caller, urls)
+            called.endpoint,
+            body,
+            lambda: self._work(self._calls.run, called, body, caller, urls),
+            lambda: hang_up(receive),
         )
         self.live.notify(changed(called.endpoint, body))
         return await self._work(self._calls.answer, called, request, data, caller)  # type: ignore[no-any-return]

@@ -122,6 +122,13 @@ async def read_body(request: Request, receive: Receive, limit: int) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
+async def hang_up(receive: Receive) -> None:
+    """Returns never: raises Gone when the client of a request that was read hangs up."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    raise Gone("nobody waits for the answer")
+
+
 async def respond(send: Send, request: Request, answer: Answer, *, close: bool = False) -> int:
     """Sends the answer; returns how many bytes of body."""
     headers = [(b"content-type", answer.content_type.encode()), *answer.headers]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import socket
 import threading
@@ -51,6 +52,33 @@ def test_a_follower_waits_for_news_and_gets_it_at_once(served: Served, client: A
     assert client("events.get_console", task=task, after=last, wait_s=0.4)["chunks"] == []
     assert 0.35 < time.monotonic() - started < 2
     assert client("events.get_task_log", task=task, wait_s=20)["events"][0]["msg"] == "news"
+
+
+def test_a_worker_waits_for_a_task_and_gets_it_at_once(served: Served, client: Any) -> None:
+    queue = client("queues.get_default")["id"]
+    task = client("tasks.create", name="a task", type="training")["id"]
+    with connected(served) as other:
+        timer = later(0.3, lambda: other("tasks.enqueue", task=task))
+        started = time.monotonic()
+        assert client("queues.get_next_task", queue=queue, wait_s=20)["entry"]["task"] == task
+        assert 0.25 < time.monotonic() - started < 0.9
+        timer.join()
+    assert client("queues.get_next_task", queue=queue, wait_s=0.2) == {}
+
+
+def test_a_worker_that_hung_up_while_it_waited_takes_no_task_with_it(served: Served, client: Any) -> None:
+    queue = client("queues.get_default")["id"]
+    body = json.dumps({"queue": queue, "wait_s": 20}).encode()
+    key = base64.b64encode(f"{served.access_key}:{served.secret_key}".encode()).decode()
+    with connect(served) as connection:
+        head = f"POST /queues.get_next_task HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {key}\r\n"
+        connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        time.sleep(0.3)
+    time.sleep(0.1)
+    task = client("tasks.create", name="a task", type="training")["id"]
+    client("tasks.enqueue", task=task)
+    time.sleep(0.2)
+    assert client("queues.get_next_task", queue=queue)["entry"]["task"] == task
 
 
 def test_what_another_process_writes_is_noticed_too(served: Served, client: Any, make_task: Make) -> None:
