@@ -133,7 +133,10 @@ def _read(path: Path) -> bytes:
     except FileNotFoundError:
         raise
     except OSError as exc:
-        raise InvalidInput(f"cannot read {path}: {exc.strerror or exc}") from exc
+        raise InvalidInput(
+            f"cannot read {path}: {exc.strerror or exc}",
+            hint="correct it, or choose another place with MLOPS_HOME (or MLOPS_CONFIG for this file alone)",
+        ) from exc
 
 
 def _replace(path: Path, content: str) -> None:

@@ -136,3 +136,10 @@ def test_without_files_no_toml_parser_and_no_platformdirs_is_loaded(tmp_path: Pa
     env = {"MLOPS_HOME": str(tmp_path), "PATH": "/usr/bin"}
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_a_home_below_a_plain_file_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InvalidInput, match="Not a directory") as caught:
+        load_settings(env={"MLOPS_HOME": str(tmp_path / "file" / "home")}, cwd=tmp_path)
+    assert "MLOPS_HOME" in caught.value.hint
