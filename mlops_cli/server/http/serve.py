@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 import uvicorn
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-from ...errors import InvalidInput, Unreachable
+from ...errors import InvalidInput, MlopsError, Unreachable
 from ..files.incoming import sweep_stale
+from ..store import task_status
 from ..store.store import Store
 from .app import App, Face
 from .names import API_PORT, FILES_PORT, WEB_PORT
@@ -30,6 +31,9 @@ GRACE_S = 30
 """What is under way at the end gets this long."""
 
 BACKLOG = 2048
+
+WATCH_S = 300.0
+"""So often the server looks for tasks of which nothing was heard for hours."""
 
 
 class Listen(NamedTuple):
@@ -60,9 +64,14 @@ class Service:
         """`on_ready` is called once requests are answered."""
         sweep_stale(self._store.files.root, time.time())
         self._server.on_ready = on_ready
+        over = threading.Event()
+        watchdog = threading.Thread(target=_watch, args=(self._store, over), name="mlops-watchdog", daemon=True)
+        watchdog.start()
         try:
             self._server.run(sockets=self._sockets)
         finally:
+            over.set()
+            watchdog.join()
             self._close()
             self._app.close()
 
@@ -89,6 +98,15 @@ def open_sockets(listen: Listen, *, classic: bool) -> list[socket.socket]:
             item.close()
         raise
     return found
+
+
+def _watch(store: Store, over: threading.Event) -> None:
+    # Nobody could tell anything while there was no server: after a start all have the whole time anew.
+    wait_s: float = task_status.WATCHDOG_S
+    while not over.wait(wait_s):
+        with contextlib.suppress(MlopsError):  # a full disk or a busy store: the next round sees the same tasks
+            task_status.stop_silent(store, time.time())
+        wait_s = WATCH_S
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -16,6 +16,7 @@ import pytest
 from mlops_cli.server.dispatch import dispatch
 from mlops_cli.server.http import exchange, serve
 from mlops_cli.server.http.app import Face
+from mlops_cli.server.store import task_status
 from mlops_cli.testing.server import Served, temporary_server
 
 from .conftest import connected
@@ -79,6 +80,24 @@ def test_a_worker_that_hung_up_while_it_waited_takes_no_task_with_it(served: Ser
     client("tasks.enqueue", task=task)
     time.sleep(0.2)
     assert client("queues.get_next_task", queue=queue)["entry"]["task"] == task
+
+
+def test_the_server_ends_what_was_silent_but_not_right_after_its_own_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(task_status, "WATCHDOG_S", 1)
+    monkeypatch.setattr(serve, "WATCH_S", 0.1)
+    with temporary_server(tmp_path / "watched") as served, connected(served) as client:
+        task = client("tasks.create", name="a task", type="training")["id"]
+        client("tasks.started", task=task)
+        with served.store.db.write() as connection:
+            connection.execute("UPDATE tasks SET last_update = '2026-01-01T00:00:00.000000+00:00'")
+        time.sleep(0.4)
+        assert client("tasks.get_by_id", task=task)["task"]["status"] == "in_progress"
+        until = time.monotonic() + 10
+        while client("tasks.get_by_id", task=task)["task"]["status"] != "stopped":
+            assert time.monotonic() < until
+            time.sleep(0.05)
 
 
 def test_what_another_process_writes_is_noticed_too(served: Served, client: Any, make_task: Make) -> None:
