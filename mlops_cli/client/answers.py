@@ -41,6 +41,10 @@ class MissingEndpoint(NotFound):
     default_subcode = 0
 
 
+class Away(Unreachable):
+    """No answer of the API came: the server, or something before it, is not there or not itself."""
+
+
 def read_envelope(envelope: Any) -> tuple[Json, Json] | None:
     """(`meta`, `data`) when this is an answer of the API; None for any other JSON."""
     if not isinstance(envelope, dict) or not isinstance(envelope.get("meta"), dict):
@@ -78,7 +82,7 @@ def kind_of(code: int, subcode: int) -> type[MlopsError]:
     if code == 403:
         return Denied
     if code in (429, 502, 503, 504):
-        return Unreachable
+        return Away
     if code == 404 or (code == 400 and subcode in NOT_FOUND):
         return NotFound
     if code == 409 or (code == 400 and subcode in CONFLICTS):

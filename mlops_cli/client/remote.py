@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..config import credentials
 from ..config.settings import Settings
-from ..errors import MlopsError, NotFound, Unauthorized, Unreachable
+from ..errors import MlopsError, NotFound, Unauthorized
 from . import standins
 from .address import clean_url, sibling
-from .answers import MissingEndpoint, error_of, is_fine, read_envelope
+from .answers import Away, MissingEndpoint, error_of, is_fine, read_envelope
 from .api import Api
 from .login import Session
 from .transport import Answer, Transport
@@ -158,7 +158,7 @@ class Remote:
             ) from exc
         token = data.get("token")
         if not isinstance(token, str) or not token:
-            raise Unreachable(f"{self.server} gave no token at the login", hint=_WRONG)
+            raise Away(f"{self.server} gave no token at the login", hint=_WRONG)
         return token
 
     def _post(self, endpoint: str, body: Json, who: str, lines: bytes | None, repeatable: bool | None) -> Answer:
@@ -207,20 +207,20 @@ class Remote:
         status = answer.status
         if status in (301, 302, 303, 307, 308):
             target = answer.headers.get("Location", "elsewhere")
-            return Unreachable(f"{self.server} sends us to {target}", hint="set MLOPS_SERVER to where the API is")
+            return Away(f"{self.server} sends us to {target}", hint="set MLOPS_SERVER to where the API is")
         if status in (429, 502, 503, 504):
-            return Unreachable(f"{self.server} is not ready (HTTP {status})", hint="try again in a while")
+            return Away(f"{self.server} is not ready (HTTP {status})", hint="try again in a while")
         if status == 407:
-            return Unreachable("the proxy wants a login (HTTP 407)", hint="HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT")
+            return Away("the proxy wants a login (HTTP 407)", hint="HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT")
         if status == 413:
-            return Unreachable(
+            return Away(
                 f"{self.server} takes no request so large (HTTP 413)", hint="its proxy's limit should be 16 MiB"
             )
         if status in (401, 403):
             return Unauthorized(f"{self.server} wants a login (HTTP {status})", hint="mlops auth login")
         shown = answer.body[:80].decode("utf-8", "replace").strip().partition("\n")[0]
         what = f"HTTP {status}, {answer.kind.partition(';')[0] or 'no content type'}"
-        return Unreachable(f"{self.server} does not answer {endpoint} as the API does ({what}): {shown!r}", hint=_WRONG)
+        return Away(f"{self.server} does not answer {endpoint} as the API does ({what}): {shown!r}", hint=_WRONG)
 
     def _missing(self, error: MissingEndpoint) -> MissingEndpoint:
         version = self.session.claims().get("api_version") or "of unknown version"

@@ -13,8 +13,9 @@ import requests
 import requests.auth
 from requests import exceptions
 
-from ..errors import MlopsError, TimedOut, Unreachable
+from ..errors import MlopsError, TimedOut
 from .address import is_below
+from .answers import Away
 
 CONNECT_S = 6.0
 TRIES = 4
@@ -130,9 +131,9 @@ class Transport:
             target = requests.compat.urljoin(url, response.headers["Location"])
             response.close()
             if url.startswith("https:") and target.startswith("http:"):
-                raise Unreachable(f"{url} leads to a place without encryption: {target}", hint="fetch it by hand")
+                raise Away(f"{url} leads to a place without encryption: {target}", hint="fetch it by hand")
             url = target
-        raise Unreachable(f"{url} leads from place to place without end", hint="look at the address")
+        raise Away(f"{url} leads from place to place without end", hint="look at the address")
 
     def pieces(self, response: requests.Response, size: int) -> Iterator[bytes]:
         """The bytes of a streamed answer as they came; a cut is raised as Unreachable."""
@@ -142,7 +143,7 @@ class Transport:
         except Exception as exc:
             if not isinstance(exc, (OSError, exceptions.RequestException)) and "urllib3" not in type(exc).__module__:
                 raise
-            raise Unreachable(f"the connection to {_host(response.url)} was cut: {_reason(exc)}") from exc
+            raise Away(f"the connection to {_host(response.url)} was cut: {_reason(exc)}") from exc
 
     def close(self) -> None:
         self._session.close()
@@ -166,12 +167,12 @@ class Transport:
         host, why = _host(url), _reason(error)
         if isinstance(error, exceptions.ProxyError):
             proxy = self._proxy_of(url)
-            return Unreachable(
+            return Away(
                 f"the proxy {proxy} for {host} failed: {why}",
                 hint=f"HTTPS_PROXY and HTTP_PROXY name it; NO_PROXY={host.partition(':')[0]} goes past it",
             )
         if isinstance(error, exceptions.SSLError):
-            return Unreachable(
+            return Away(
                 f"{host} does not prove who it is: {why}",
                 hint="MLOPS_CACERT=FILE trusts your own authority; check that the address should be https",
             )
@@ -180,14 +181,14 @@ class Transport:
                 f"{host} did not answer within {self._timeout[1]:g} s", hint="MLOPS_TIMEOUT=120 waits longer"
             )
         if isinstance(error, (exceptions.InvalidURL, exceptions.InvalidSchema, exceptions.MissingSchema)):
-            return Unreachable(f"{url} is no address: {why}", hint="MLOPS_SERVER=https://HOST[:PORT]")
+            return Away(f"{url} is no address: {why}", hint="MLOPS_SERVER=https://HOST[:PORT]")
         if _is_name(error):
-            return Unreachable(f"no machine is called {host.partition(':')[0]}: {why}", hint=_LOOK)
+            return Away(f"no machine is called {host.partition(':')[0]}: {why}", hint=_LOOK)
         if isinstance(error, exceptions.ConnectTimeout):
-            return Unreachable(f"{host} does not answer: no connection within {self._timeout[0]:g} s", hint=_LOOK)
+            return Away(f"{host} does not answer: no connection within {self._timeout[0]:g} s", hint=_LOOK)
         if _was_not_sent(error):
-            return Unreachable(f"nobody listens at {host}: {why}", hint=_LOOK)
-        return Unreachable(f"the connection to {host} was cut: {why}", hint="`mlops doctor` looks at it")
+            return Away(f"nobody listens at {host}: {why}", hint=_LOOK)
+        return Away(f"the connection to {host} was cut: {why}", hint="`mlops doctor` looks at it")
 
     def _proxy_of(self, url: str) -> str:
         found = requests.utils.get_environ_proxies(url)

@@ -63,8 +63,15 @@ class Context:
         from ..client.connect import connect
         from ..supervisor.settle import settle
 
-        for run, why in settle(self.settings.paths, lambda: connect(self.settings)).left:
+        # A run that was meant for a server waits for `sync`: its server may be far, or away.
+        for run, why in settle(self.settings.paths, lambda: connect(self.settings), wanted=self._is_here).left:
             self.output.detail(f"run {run[:8]} is not wholly sent: {why}")
+
+    def _is_here(self, run: str) -> bool:
+        from ..spool.folder import RunFolder
+        from ..supervisor.settle import meant_for
+
+        return meant_for(RunFolder.open(self.settings.paths.runs / run)) in ("", "embedded")
 
     def close(self) -> None:
         if self._api is not None:

@@ -70,6 +70,7 @@ def _describe_run(folder: RunFolder) -> dict[str, Any]:
         "name": spec.get("name") or " ".join(spec.get("argv") or ()),
         "started_at": spec.get("started_at"),
         "held": folder.is_locked(),
+        "server": spec.get("server") or None,
         "spool_bytes": sum(path.stat().st_size for path in folder.spool.rglob("*") if path.is_file()),
     }
 

@@ -14,13 +14,20 @@ def main(args: list[str]) -> int:
     from ..config.settings import load_settings  # noqa: PLC0415
     from ..spool.folder import RunFolder  # noqa: PLC0415
     from .adoption import stand_by  # noqa: PLC0415
+    from .settle import meant_for, own_server  # noqa: PLC0415
 
     if os.getpid() != os.getsid(0):
         try:
             os.setsid()
         except OSError:  # we lead a group already: the terminal's signals reach us, and are ignored
             pass
-    stand_by(RunFolder.open(args[1]), lambda: connect(load_settings()))
+    folder = RunFolder.open(args[1])
+    server = meant_for(folder)
+    if not server:
+        # The sdk reads no settings in the training process: what they say is noted here, for whoever sends the rest.
+        server = str(load_settings()["server"])
+        folder.write_json("spec.json", {**(folder.read_json("spec.json") or {}), "server": server})
+    stand_by(folder, own_server(server, lambda: connect(load_settings())))
     return 0
 
 

@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ..client.answers import Away
 from ..errors import InvalidInput, MlopsError, NotFound
 from . import phases, report
 from .verdict import Verdict
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 PERIOD_S = 1.0
 TELL_S = 2.0
 """A person who waits for the store longer than this hears why."""
+AWAY_S = 5.0
+"""So long the end of a run waits for a server that is not there at all."""
 MAX_PERIOD_S = 10.0
 """While the store is in trouble the wait doubles up to this."""
 
@@ -43,6 +46,7 @@ class Recorder(threading.Thread):
         self._prepare = prepare
         self._wake = threading.Event()
         self._is_hopeless = False
+        self._is_away = False
         self._verdict: Verdict | None = None
         self._drain_s = 0.0
         self._period_s = PERIOD_S
@@ -98,14 +102,14 @@ class Recorder(threading.Thread):
 
     def _turn(self, *, is_last: bool = False, deadline: float | None = None) -> bool:
         """Everything that can be done now; whether nothing is left to send."""
-        self.trouble, self._is_hopeless = "", False
+        self.trouble, self._is_hopeless, self._is_away = "", False, False
         if self._recording is None and not self._attempt(self._begin):
             return False
         recording = self._recording
         assert recording is not None
         if is_last:
             recording.progress.reach(phases.ENDING)
-        is_open = self._attempt(recording.open)
+        is_open = self._attempt(recording.open) and (not is_last or self._attempt(recording.reopen))
         if self._prepare is not None:
             prepare, self._prepare = self._prepare, None
             self._attempt(prepare)
@@ -128,6 +132,7 @@ class Recorder(threading.Thread):
         """Drain, files, terminal status: in this order, again and again until the bound."""
         deadline = time.monotonic() + self._drain_s
         pause = 0.05
+        away_since: float | None = None
         while True:
             is_drained = self._turn(is_last=True, deadline=deadline)
             if (is_drained and self._attempt(self._end, verdict)) or self._is_gone:
@@ -135,6 +140,10 @@ class Recorder(threading.Thread):
                 return
             # A request that is wrong does not become right by waiting.
             if self._is_hopeless or time.monotonic() + pause > deadline:
+                return
+            # Nobody is there: `sync` sends it, and whoever started the run need not wait for that.
+            away_since = (away_since or time.monotonic()) if self._is_away else None
+            if away_since is not None and time.monotonic() - away_since > AWAY_S:
                 return
             time.sleep(pause)
             pause = min(pause * 2, 2.0)
@@ -159,6 +168,7 @@ class Recorder(threading.Thread):
         try:
             step(*args)
         except MlopsError as exc:
+            self._is_away |= isinstance(exc, Away)
             if self._recording is not None and _is_task_gone(exc):
                 self._recording.abandon()
                 self._notice("the experiment was removed while it ran: nothing more is recorded")

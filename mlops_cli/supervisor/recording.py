@@ -19,12 +19,12 @@ from ..hook.records import Writer
 from ..schemas import times
 from ..spool.folder import RunFolder
 from ..spool.shipper import Shipper
-from . import collect, phases
+from . import collect, leftovers, phases, pieces, reopening
 from .console_log import LEVELS, ConsoleLog
 from .following import Following
 from .reserve import trim
 from .spec import RunSpec
-from .verdict import COMPLETED, STOPPED, Verdict
+from .verdict import Verdict
 
 if TYPE_CHECKING:
     from ..client.api import Api
@@ -100,11 +100,11 @@ class Recording:
             return
         fields: dict[str, Any] = dict(snapshot.get("task") or {})
         fields["runtime"] = {**self._runtime(), **(fields.get("runtime") or {})}
-        self.api.tasks.edit(self.task, fields)
+        pieces.send(self._edit, list(fields.items()), lambda item: item[0], self._collected.left_out)
         if snapshot.get("files"):
             from .outputs import store_files  # noqa: PLC0415 - hashing loads OpenSSL, and most runs have no such file
 
-            store_files(self.api, self.task, snapshot["files"])
+            store_files(self.api, self.task, snapshot["files"], self._collected.left_out)
         self._fold_left_out(snapshot.get("notes") or [])
         # What the program told meanwhile holds over what was guessed from its argv.
         self._collected.changed.update(self._collected.params)
@@ -117,6 +117,10 @@ class Recording:
                 self.folder, self.spec, Writer(self.folder.path, stream="follow"), self._collected
             )
         self._following.tick(is_last=is_last)
+
+    def reopen(self) -> None:
+        """At the end: a finished task refuses what we still have to send."""
+        reopening.reopen(self.api, self.progress)
 
     def drain(self, *, is_last: bool = False, deadline: float | None = None) -> bool:
         """Send what the spool and the console hold; whether nothing is left."""
@@ -140,6 +144,8 @@ class Recording:
             self._leave_footprints(written)
             for finding in self._console.findings:
                 self._collected.left_out[finding.place] = f"a secret ({finding.kind}) was hidden"
+            for why, count in (self.progress.get("refused") or {}).items():
+                self._collected.left_out[f"{count} events"] = why
             for name, count in self._console.lost.items():
                 self._collected.left_out[f"console {name}"] = f"{count} bytes were given up: the disk was full"
             self.api.tasks.edit_runtime(self.task, {times.ENDED: _iso(self._ended_at()), **self._left_out()})
@@ -175,14 +181,13 @@ class Recording:
 
     def end(self, verdict: Verdict) -> None:
         """The terminal status, last: a finished task refuses more."""
-        tasks = self.api.tasks
-        move = {COMPLETED: tasks.completed, STOPPED: tasks.stopped}.get(verdict.status, tasks.failed)
-        # Forced: a person may have stopped or reset it in the store meanwhile, and this is what really happened.
-        move(self.task, reason=verdict.reason, message=self._clean(verdict.message), force=True)
+        clean = verdict._replace(message=self._clean(verdict.message))
+        reopening.end(self.api, self.progress, clean)
         self.progress.reach(phases.TERMINAL, ended=True)
         for name in LEVELS:
             trim(self.folder.console / name)
         self.folder.finish()
+        leftovers.clear(self.folder, self.spec)
 
     def abandon(self) -> None:
         """The task was removed from the store while it ran: nothing more is wanted of it."""
@@ -191,6 +196,9 @@ class Recording:
         self.folder.finish()
 
     # Below: how.
+
+    def _edit(self, fields: list[tuple[str, Any]]) -> None:
+        self.api.tasks.edit(self.task, dict(fields))
 
     def _first_fields(self) -> dict[str, Any]:
         spec = self.spec
@@ -225,10 +233,21 @@ class Recording:
             "run": self.folder.run_id,
             "allow_locked": True,
         }
-        return self.api.events.add_columns(body)
+        answer = self.api.events.add_columns(body)
+        self._count_refused(answer.get("errors_info") or {})
+        return answer
+
+    def _count_refused(self, errors: Mapping[str, int]) -> None:
+        """What a server could not hold is told in the end, by reason; counts outlive us."""
+        if not errors:
+            return
+        refused: dict[str, int] = dict(self.progress.get("refused") or {})
+        for why, count in errors.items():
+            refused[why] = refused.get(why, 0) + int(count)
+        self.progress.note(refused=refused)
 
     def _upload(self, path: Path) -> str:
-        return self.api.files.put(path, path.name).uri
+        return self.api.files.put(path, path.name, under=self.task).uri
 
     def _on_note(self, note: Mapping[str, Any]) -> None:
         """Kept before the shipper acknowledges it, so that whoever takes over folds the same picture."""
@@ -257,15 +276,13 @@ class Recording:
     def _send_section(self, section: str) -> None:
         items = collect.parameter_items(section, self._collected.params.get(section, {}), self._scrub)
         is_first_told = section == collect.GUESSED and not self._sent_args
-        self.api.call(
-            "tasks.edit_hyper_params",
-            {
-                "task": self.task,
-                "hyperparams": items,
-                "replace_hyperparams": "section" if is_first_told else "none",
-                "force": True,
-            },
-        )
+        how = {"task": self.task, "replace_hyperparams": "section" if is_first_told else "none", "force": True}
+
+        def edit(items: list[dict[str, Any]]) -> None:
+            self.api.call("tasks.edit_hyper_params", {**how, "hyperparams": items})
+            how["replace_hyperparams"] = "none"
+
+        pieces.send(edit, items, lambda item: f"parameter {section}/{item['name']}", self._collected.left_out)
         if is_first_told:
             self._sent_args = True
             self.progress.note(args_told=True)
@@ -275,7 +292,12 @@ class Recording:
             {"name": name, "value": self._clean(item["value"]), "type": item["type"]}
             for name, item in self._collected.configuration.items()
         ]
-        self.api.call("tasks.edit_configuration", {"task": self.task, "configuration": items, "force": True})
+
+
+        def edit(items: list[dict[str, Any]]) -> None:
+            self.api.call("tasks.edit_configuration", {"task": self.task, "configuration": items, "force": True})
+
+        pieces.send(edit, items, lambda item: f"configuration {item['name']}", self._collected.left_out)
 
     def _keep_alive(self) -> None:
         now = time.monotonic()

@@ -68,12 +68,28 @@ def close(folder: RunFolder, connect: Callable[[], Api]) -> str:
         if not folder.is_live:
             return ""
         asked = from_json(folder.read_json("spec.json"))
+        reach = own_server(asked.server, connect)
         try:
-            recorder = Recorder(lambda: Recording(folder, asked, connect), prepare=late_snapshot(folder, asked))
+            recorder = Recorder(lambda: Recording(folder, asked, reach), prepare=late_snapshot(folder, asked))
             recorder.close_now(deserved(folder, asked), asked.drain_s)
         except (MlopsError, OSError) as exc:
             return str(exc)
         return "" if recorder.is_sent else recorder.trouble or "not everything could be sent in time"
+
+
+def own_server(server: str, connect: Callable[[], Api]) -> Callable[[], Api]:
+    """How to reach the server that a run was meant for; `connect` reaches the one that the settings name now."""
+    if not server:
+        return connect
+    from ..client.connect import connect_to  # noqa: PLC0415 - as above
+    from ..config.settings import load_settings  # noqa: PLC0415
+
+    return lambda: connect_to(server, load_settings())
+
+
+def meant_for(folder: RunFolder) -> str:
+    """The server that a run was meant for; empty where nobody said."""
+    return str((folder.read_json("spec.json") or {}).get("server") or "")
 
 
 def _age(folder: RunFolder) -> float:
