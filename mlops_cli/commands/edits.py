@@ -84,6 +84,8 @@ def mv(
     project: Annotated[str, Argument(metavar="PROJECT", help="It is made when it does not exist.")],
 ) -> None:
     """Move experiments into a project."""
+    if not project.strip():
+        raise InvalidInput("a project needs a name", hint="mlops mv EXP PROJECT")
     ids = several(context, exps)
     context.api.tasks.move(ids, project)
     _answer(context, {"ids": ids, "project": project}, [f"{len(ids)} moved to {project}"])

@@ -7,6 +7,7 @@ from typing import Annotated
 from typer import Option
 
 from ..errors import MlopsError
+from ..render.tasks import status_word
 from . import options
 from .context import Context
 from .define import READS, command, new_app
@@ -29,7 +30,7 @@ def rm(
     found = {doc["id"]: doc for doc in context.api.tasks.find(query)}
     output = context.output
     for task in ids:
-        output.note(f"{short(task)}  {found[task]['status']}  {found[task].get('name') or ''}")
+        output.note(f"{short(task)}  {status_word(found[task]['status'])}  {found[task].get('name') or ''}")
     if dry_run:
         output.note("nothing was deleted: these would be")
     else:
@@ -49,7 +50,7 @@ def _delete(context: Context, task: str, status: str, *, force: bool) -> bool:
     from .names import forget
 
     if status in ("in_progress", "queued", "published", "publishing") and not force:
-        context.output.warn(f"{short(task)} was not deleted: it is {status} (--force deletes it all the same)")
+        context.output.warn(f"{short(task)} was not deleted: it is {status_word(status)} (--force deletes it all the same)")
         return False
     try:
         context.api.tasks.delete(task, force=True)

@@ -172,3 +172,10 @@ def test_status_and_the_overview_name_what_runs(mlops: Any, tmp_path: Path) -> N
         process.wait(timeout=30)
     assert json.loads(mlops("status", "--json").stdout)["running"] == []
     assert json.loads(mlops("ls", "--json", "-c", "status").stdout) == [{"status": "stopped"}]
+
+
+def test_rm_speaks_of_drafts_and_mv_wants_a_name(cli: Any, make: Any) -> None:
+    task = make("only planned", status="created")
+    assert f"{task[:8]}  draft  only planned" in cli("rm", task, "--dry-run").err
+    with pytest.raises(InvalidInput, match="a project needs a name"):
+        cli("mv", task, "")
