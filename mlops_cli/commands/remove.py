@@ -50,7 +50,8 @@ def _delete(context: Context, task: str, status: str, *, force: bool) -> bool:
     from .names import forget
 
     if status in ("in_progress", "queued", "published", "publishing") and not force:
-        context.output.warn(f"{short(task)} was not deleted: it is {status_word(status)} (--force deletes it all the same)")
+        word = status_word(status)
+        context.output.warn(f"{short(task)} was not deleted: it is {word} (--force deletes it all the same)")
         return False
     try:
         context.api.tasks.delete(task, force=True)
