@@ -133,7 +133,7 @@ def _tell(folder: RunFolder, spec: RunSpec, recorder: Recorder, ending: Ending, 
         for notice in recorder.notices:
             report.say(f"mlops: {notice}")
         if recorder.is_sent and recorder.task:
-            report.say(report.last_line(recorder.task, verdict, report.elapsed(spec), recorder.metrics))
+            report.say(report.last_line(recorder.task, verdict, ending.ended_at - spec.started_at, recorder.metrics))
         elif not recorder.is_sent:
             report.say(report.unsent_line(folder.run_id, verdict, recorder.trouble))
     if spec.json_file:
