@@ -12,8 +12,8 @@ from ...errors import Denied, MlopsError
 from ..auth.gate import Gate
 from ..dispatch import ENDPOINTS
 from ..files.incoming import Limits, Room
-from ..live import Live, changed
-from ..store.store import Store
+from ..live import WAITS, Live, changed
+from ..store.store import Caller, Store
 from . import pages, wire
 from .access import AccessLog
 from .calls import Calls, cookie, is_service, parse_path
@@ -142,22 +142,30 @@ class App:
             raise _Unsupported("Unsupported content encoding: send the body as it is")
         raw = await read_body(request, receive, self._face.body_bytes)
         urls = bases(request, classic=self._face.classic_ports)
-        caller, body = await self._work(self._prepare, called, request, raw)
-        note.user = caller.user_name
+        # One hop to a thread for a whole call: hops are what a small call mostly costs.
+        done: _Done = await self._work(self._serve, called, request, raw, urls, note)
+        if done.answer is not None:
+            self.live.notify(changed(called.endpoint, done.body))
+            return done.answer
         data = await self.live.repeat(
             called.endpoint,
-            body,
-            lambda: self._work(self._calls.run, called, body, caller, urls),
+            done.body,
+            lambda: self._work(self._calls.run, called, done.body, done.caller, urls),
             lambda: hang_up(receive),
         )
-        self.live.notify(changed(called.endpoint, body))
-        return await self._work(self._calls.answer, called, request, data, caller)  # type: ignore[no-any-return]
+        self.live.notify(changed(called.endpoint, done.body))
+        return await self._work(self._calls.answer, called, request, data, done.caller)  # type: ignore[no-any-return]
 
-    def _prepare(self, called: Called, request: Request, raw: bytes) -> tuple[Any, dict[str, Any]]:
+    def _serve(self, called: Called, request: Request, raw: bytes, urls: tuple[str, ...], note: Note) -> _Done:
         with self._store.db.guard():
             caller = self._calls.admit(called, request)
+        note.user = caller.user_name
         kind = request.header(b"content-type").strip().lower()
-        return caller, wire.decode(called.endpoint, kind, raw, request.query)
+        body = wire.decode(called.endpoint, kind, raw, request.query)
+        if called.endpoint in WAITS and body.get("wait_s"):
+            return _Done(caller, body, None)
+        data = self._calls.run(called, body, caller, urls)
+        return _Done(caller, body, self._calls.answer(called, request, data, caller))
 
     async def _file(self, request: Request, receive: Receive, note: Note) -> Answer:
         path = request.path.lstrip("/")
@@ -186,6 +194,14 @@ class App:
 
     async def _work(self, function: Callable[..., Any], *args: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._pool, function, *args)
+
+
+class _Done(NamedTuple):
+    """`answer` is None for a call that waits for news."""
+
+    caller: Caller
+    body: dict[str, Any]
+    answer: Answer | None
 
 
 class _Unsupported(MlopsError):
