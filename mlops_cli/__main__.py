@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
 def main() -> int:
     """Run the command line on `sys.argv`; the return value is the exit code."""
+    if sys.stdin is None or sys.stdout is None or sys.stderr is None:
+        _fill_closed()
     args = sys.argv[1:]
     text = answer_quickly(args)
     if text is not None:
@@ -20,6 +23,13 @@ def main() -> int:
     finally:
         # The end of the process frees it all at once; the interpreter would look through it a last time.
         gc.freeze()
+
+
+def _fill_closed() -> None:
+    """Streams for descriptors that are closed (`>&-`), lowest first: else the next file opened would stand for one."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - no pathlib, for good
 
 
 def _run(args: list[str]) -> int:

@@ -59,6 +59,8 @@ class Recorder(threading.Thread):
         self._verdict = verdict
         self._wake.set()
         self.join(TELL_S)
+        if not self._why:  # much to send, or a first call that waits for a lock
+            self.join(MAX_PERIOD_S)
         if self.is_alive() and say is not None:
             why = f" ({self._why})" if self._why else ""
             say(f"mlops: the store has not yet taken the whole record{why}; ^C leaves the rest to `mlops sync`")
