@@ -68,6 +68,10 @@ def test_a_report_says_what_the_worker_does_and_keeps_the_task_alive(call, store
     call("workers.status_report", worker="host:0", timestamp=now_ms())
     (worker,) = call("workers.get_all")["workers"]
     assert "task" not in worker and "queue" not in worker and [item["id"] for item in worker["queues"]] == [queue]
+    for tags in (["a"], None, []):
+        call("workers.status_report", worker="host:0", timestamp=now_ms(), queues=[], tags=tags)
+        (worker,) = call("workers.get_all")["workers"]
+        assert worker["tags"] == ([] if tags == [] else ["a"]) and len(worker["queues"]) == 1
     assert refusal(call, "workers.status_report", worker="host:0", timestamp=now_ms(), task=UNKNOWN) == (400, 101)
     assert refusal(call, "workers.status_report", worker="host:0") == (400, 11)
 

@@ -53,7 +53,10 @@ def report(store: Store, request: Document, caller: Caller, now: float) -> None:
             _add(connection, {"worker": request["worker"]}, caller, now)
         fields: Document = {"seen": now, "reported": now, "ip": caller.origin}
         fields.update({name: request.get(name) for name in ("task", "queue")})
-        fields.update({name: json.dumps(request[name]) for name in ("queues", "tags") if request.get(name)})
+        if request.get("queues"):  # an empty list comes from agents that know no better, and changes nothing
+            fields["queues"] = json.dumps(request["queues"])
+        if "tags" in request:
+            fields["tags"] = json.dumps(request["tags"])
         assignments = ", ".join(f"{name} = :{name}" for name in fields)
         connection.execute(f"UPDATE workers SET {assignments} WHERE key = :key", {**fields, "key": key})  # noqa: S608
         if request.get("task"):
