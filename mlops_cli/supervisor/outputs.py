@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import MlopsError
+from ..errors import Denied, MlopsError, Unauthorized
 from ..follow import models
+from . import pieces
 from .collect import Collected, model_name
 from .spec import RunSpec
 from .texts import as_text
@@ -23,7 +25,7 @@ MAX_HASHED_INPUT_BYTES = 64 * 2**20
 _BLOCK = 1 << 20
 
 
-def store_files(api: Api, task: str, files: Iterable[Mapping[str, Any]]) -> None:
+def store_files(api: Api, task: str, files: Iterable[Mapping[str, Any]], left_out: dict[str, str]) -> None:
     """Files that the snapshot set aside (code, lock file) become artifacts."""
     artifacts = []
     for file in files:
@@ -35,8 +37,7 @@ def store_files(api: Api, task: str, files: Iterable[Mapping[str, Any]]) -> None
             _artifact(str(file["key"]), str(file.get("type") or "file"), stored.uri, stored.size_bytes, stored.sha256)
             | ({"display_data": _pairs(file["meta"])} if file.get("meta") else {})
         )
-    if artifacts:
-        api.tasks.add_artifacts(task, artifacts)
+    _add_artifacts(api, task, artifacts, left_out)
 
 
 def hand_over(api: Api, task: str, spec: RunSpec, collected: Collected) -> list[str]:
@@ -45,11 +46,14 @@ def hand_over(api: Api, task: str, spec: RunSpec, collected: Collected) -> list[
     Returns the files that it is known to have written, models and event files included.
     """
     artifacts = _artifacts(api, task, collected) + _inputs(collected)
-    if artifacts:
-        api.tasks.add_artifacts(task, artifacts)
+    _add_artifacts(api, task, artifacts, collected.left_out)
     found = _model_paths(spec, collected)
     _models(api, task, spec, collected, found)
     return [*collected.written, *collected.models, *collected.event_files, *collected.marks, *map(str, found)]
+
+
+def _add_artifacts(api: Api, task: str, artifacts: list[dict[str, Any]], left_out: dict[str, str]) -> None:
+    pieces.send(partial(api.tasks.add_artifacts, task), artifacts, lambda item: f"artifact {item['key']}", left_out)
 
 
 def _artifacts(api: Api, task: str, collected: Collected) -> list[dict[str, Any]]:
@@ -57,14 +61,23 @@ def _artifacts(api: Api, task: str, collected: Collected) -> list[dict[str, Any]
     for name, note in collected.artifacts.items():
         try:
             stored = api.files.put(Path(note["path"]), Path(str(note.get("file") or note["path"])).name, under=task)
+            kind = str(note.get("type") or "file")
+            artifact = _artifact(name, kind, stored.uri, stored.size_bytes, stored.sha256)
+            if note.get("meta"):
+                artifact["display_data"] = _pairs(note["meta"])
+            found.append(artifact)
+        except (OSError, ValueError, TypeError, AttributeError) as exc:  # a child may note anything
+            collected.left_out[f"artifact {name}"] = str(exc)
         except MlopsError as exc:
+            if not _is_of_the_file(exc):
+                raise
             collected.left_out[f"artifact {name}"] = exc.message
-            continue
-        artifact = _artifact(name, str(note.get("type") or "file"), stored.uri, stored.size_bytes, stored.sha256)
-        if note.get("meta"):
-            artifact["display_data"] = _pairs(note["meta"])
-        found.append(artifact)
     return found
+
+
+def _is_of_the_file(error: MlopsError) -> bool:
+    """Whether it is for ever, for this file alone; while the store is away or full, all of it comes again."""
+    return pieces.is_wrong(error) or (isinstance(error, Denied) and not isinstance(error, Unauthorized))
 
 
 def _inputs(collected: Collected) -> list[dict[str, Any]]:
@@ -74,8 +87,8 @@ def _inputs(collected: Collected) -> list[dict[str, Any]]:
         try:
             size = path.stat().st_size
             digest = _digest(path) if size <= MAX_HASHED_INPUT_BYTES else ""
-        except OSError:
-            collected.left_out[str(path)] = "it was read, and is gone"
+        except (OSError, ValueError):
+            collected.left_out[as_text(str(path))] = "it was read, and is gone"
             continue
         found.append({**_artifact(str(path), "data", path.absolute().as_uri(), size, digest), "mode": "input"})
     return found
@@ -90,31 +103,34 @@ def _models(api: Api, task: str, spec: RunSpec, collected: Collected, paths: lis
     project = str(api.tasks.document(task).get("project") or "")
     for path in paths:
         told = as_text(str(path))
-        try:
-            size, digest = path.stat().st_size, _digest(path)
-        except OSError as exc:
-            collected.left_out[told] = f"a model that cannot be read: {exc.strerror}"
-            continue
         note = collected.models.get(str(path), {})
-        if told in known:
-            name, model = known[told]["name"], known[told]["id"]
-        else:
-            given = str(note.get("name") or "")
-            free = len(given) >= 3 and given not in names
-            name = given if free else model_name(told, spec.task_name, names)
-            names.add(name)
-            uri = api.files.put(path, path.name, under=task).uri if _is_kept(spec, note) else path.absolute().as_uri()
-            model = api.models.create(
-                {
-                    "name": name,
-                    "uri": uri,
-                    "task": task,
-                    "project": project,
-                    "framework": str(note.get("framework") or models.framework_of(path)),
-                    "metadata": _metadata(path, size, digest, note),
-                }
-            )
-        api.tasks.add_model(task, name, model, "output")
+        try:
+            if told in known:
+                name, model = known[told]["name"], known[told]["id"]
+            else:
+                given = str(note.get("name") or "")
+                free = len(given) >= 3 and given not in names
+                name = given if free else model_name(told, spec.task_name, names)
+                names.add(name)
+                model = api.models.create(
+                    {"name": name, "task": task, "project": project, **_model(api, task, spec, path, note)}
+                )
+            api.tasks.add_model(task, name, model, "output")
+        except (OSError, ValueError, TypeError) as exc:
+            collected.left_out[told] = f"a model that cannot be read: {exc}"
+        except MlopsError as exc:
+            if not _is_of_the_file(exc):
+                raise
+            collected.left_out[told] = f"a model that the store refused: {exc.message}"
+
+
+def _model(api: Api, task: str, spec: RunSpec, path: Path, note: Mapping[str, Any]) -> dict[str, Any]:
+    size, digest = path.stat().st_size, _digest(path)
+    return {
+        "uri": api.files.put(path, path.name, under=task).uri if _is_kept(spec, note) else path.absolute().as_uri(),
+        "framework": str(note.get("framework") or models.framework_of(path)),
+        "metadata": _metadata(path, size, digest, note),
+    }
 
 
 def _model_paths(spec: RunSpec, collected: Collected) -> list[Path]:
@@ -122,12 +138,19 @@ def _model_paths(spec: RunSpec, collected: Collected) -> list[Path]:
     told = [Path(path) for path in collected.models]
     written = [Path(path) for path in collected.written if models.is_model(Path(path))]
     found = [item.path for item in models.look(Path(spec.cwd), since=spec.started_at)]
-    unique = {str(path): path for path in (*told, *written, *found) if path.is_file()}
+    unique = {str(path): path for path in (*told, *written, *found) if _is_file(path)}
     paths = list(unique.values())
     if len(paths) > MAX_MODELS:
         collected.left_out["models"] = f"{len(paths)} model files; the newest {MAX_MODELS} are recorded"
         paths = sorted(paths, key=lambda path: path.stat().st_mtime)[-MAX_MODELS:]
     return paths
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long
+        return False
 
 
 def _is_kept(spec: RunSpec, note: Mapping[str, Any]) -> bool:
