@@ -28,6 +28,7 @@ MSGPACK = "application/msgpack"
 PACKED_BYTES = 1024
 """Smaller answers are not worth compressing: they fit one packet anyway."""
 
+_DECODER = msgspec.json.Decoder()
 _COLUMNS = {"iter": "q", "value": "d", "timestamp": "q"}
 
 
@@ -107,10 +108,9 @@ def _json(raw: bytes) -> Any:
 
 def _lines(raw: bytes, name: str) -> Json:
     try:
-        lines = msgspec.json.decode_lines(raw) if hasattr(msgspec.json, "decode_lines") else None
+        lines = _DECODER.decode_lines(raw)
     except msgspec.DecodeError:
-        lines = None
-    if lines is None:
+        # One by one, because of blank lines and the odd numbers that Python writes.
         lines = [_json(line) for line in raw.split(b"\n") if line.strip()]
     if len(lines) == 1 and isinstance(lines[0], dict) and isinstance(lines[0].get(name), list):
         found: Json = lines[0]

@@ -18,6 +18,9 @@ _COMMON = frozenset({
     "allow_locked", "model_event", "method", "x_axis_label",
 })  # fmt: skip
 _OF_LOG = frozenset({"msg", "level"})
+_TEXTS = ("task", "model", "metric", "variant", "worker", "x_axis_label")
+_OF_SERIES = (*_TEXTS, "allow_locked", "model_event")
+"""What decides to which series a point goes, and under whose name."""
 _INT64 = 1 << 63
 
 
@@ -73,12 +76,17 @@ class Intake:
         self.errors: Counter[str] = Counter()
 
 
+Known = dict[tuple[Any, ...], tuple[Share, Column, str]]
+
+
 def sort(events: Iterable[Any], *, worker: str, now_ms: int) -> Intake:
     """The events of a batch by owner. `worker` and `now_ms` stand in where an event names none."""
     intake = Intake()
+    known: Known = {}
     for event in events:
         try:
-            _take(intake, event, worker, now_ms)
+            if not _add_known(known, event):
+                _take(intake, event, worker, now_ms, known)
         except ValueError as exc:
             intake.errors[str(exc)] += 1
     return intake
@@ -126,7 +134,33 @@ def identity(task: str, event: Event) -> str:
     return md5(text.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()
 
 
-def _take(intake: Intake, event: Any, worker: str, now_ms: int) -> None:
+def _add_known(known: Known, event: Any) -> bool:
+    """Most of what comes: a further point, of the plain types, of a series that this batch had before."""
+    if type(event) is not dict or event.get("type") != SCALAR:
+        return False
+    try:
+        found = known.get(_series(event))
+    except TypeError:  # a list where a text should be
+        return False
+    step, value, moment = event.get("iter"), event.get("value"), event.get("timestamp")
+    if found is None or type(step) is not int or type(value) is not float or type(moment) is not int:
+        return False
+    if not (-_INT64 <= step < _INT64 and -_INT64 <= moment < _INT64):
+        return False
+    share, column, worker = found
+    share.size += 1
+    column.points.steps.append(step)
+    column.points.values.append(value)
+    column.points.times.append(moment)
+    column.worker = worker
+    return True
+
+
+def _series(event: Event) -> tuple[Any, ...]:
+    return tuple(map(event.get, _OF_SERIES))
+
+
+def _take(intake: Intake, event: Any, worker: str, now_ms: int, known: Known) -> None:
     if not isinstance(event, dict):
         raise ValueError("event is not an object")  # noqa: TRY004 - a text to count, like the others
     kind = str(event.get("type") or "").replace(" ", "_")
@@ -147,7 +181,10 @@ def _take(intake: Intake, event: Any, worker: str, now_ms: int) -> None:
     share = intake.shares.setdefault(owner, Share())
     share.size += 1
     if kind == SCALAR:
-        _add_point(share, event, iteration, value, timestamp, worker)
+        column = _add_point(share, event, iteration, value, timestamp, worker)
+        # Only texts: 1 and True are one key of a dictionary, but two names.
+        if all(event.get(name) is None or type(event[name]) is str for name in _TEXTS):
+            known[_series(event)] = (share, column, worker)
     elif kind == LOG:
         extra = {key: item for key, item in event.items() if key not in _COMMON and key not in _OF_LOG}
         extra.update({key: event[key] for key in ("metric", "variant", "iter") if event.get(key) is not None})
@@ -157,7 +194,7 @@ def _take(intake: Intake, event: Any, worker: str, now_ms: int) -> None:
         share.documents.append(_document(owner.id, kind, event, iteration, timestamp, worker))
 
 
-def _add_point(share: Share, event: Event, iteration: int, value: float, timestamp: int, worker: str) -> None:
+def _add_point(share: Share, event: Event, iteration: int, value: float, timestamp: int, worker: str) -> Column:
     key = (clean(event.get("metric")), clean(event.get("variant")))
     column = share.scalars.get(key)
     if column is None:
@@ -168,6 +205,7 @@ def _add_point(share: Share, event: Event, iteration: int, value: float, timesta
     column.worker = worker
     if event.get("x_axis_label"):
         column.x_axis_label = clean(event["x_axis_label"])
+    return column
 
 
 def _document(task: str, kind: str, event: Event, iteration: int, timestamp: int, worker: str) -> Document:
