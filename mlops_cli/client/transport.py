@@ -246,14 +246,15 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 def _reason(error: BaseException) -> str:
     """The innermost words: those of the operating system or of OpenSSL."""
-    best = ""
+    best = plain = ""
     for cause in _causes(error):
         if isinstance(cause, OSError) and getattr(cause, "strerror", None):
             best = str(cause.strerror)
             verify = getattr(cause, "verify_message", "")
             if verify:
                 return str(verify)
-    return best or str(error).rpartition(": ")[2].strip("()'\" ") or type(error).__name__
+        plain = str(cause) or plain
+    return best or plain.rpartition(": ")[2] or type(error).__name__
 
 
 def _host(url: str) -> str:
