@@ -203,11 +203,17 @@ def _shape_in(data: bytes, start: int, end: int) -> re.Match[bytes] | None:
     return None
 
 
+_DISTINCT = 20
+"""4.3 bits a character need at least 2 ** 4.3 different ones."""
+
+
 def _looks_random(data: bytes, start: int, end: int) -> bool:
     """32 to 100 letters and digits that change class all the time: no hash, no words, no base64 blob."""
     run = data[start:end]
     in_blob = data[max(0, start - 1) : start] in _BLOB[:-1] or data[end : end + 1] in _BLOB
     if end - start > 100 or not run.isalnum() or in_blob:
+        return False
+    if len(set(run)) < _DISTINCT:  # most long runs of console text are rulers and padding: they cost nothing
         return False
     classes = [0 if 48 <= c <= 57 else 1 if c < 91 else 2 for c in run]
     changes = sum(a != b for a, b in pairwise(classes))

@@ -229,6 +229,20 @@ def _as_nobody(mlops: Mlops) -> dict[str, object]:
     return {"user": 65534}
 
 
+def test_a_home_that_cannot_be_made_is_said_in_one_line(mlops: Mlops, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    mlops = mlops.with_home(tmp_path / "file" / "home")
+    done = mlops("run", *_python("open('started', 'w')"))
+    assert done.code in (2, 125)
+    assert "MLOPS_HOME" in done.errors
+    assert not (mlops.cwd / "started").exists()
+    for words in (("ls",), ("status",), ("show",)):
+        done = mlops(*words)
+        assert "Traceback" not in done.errors
+        assert "inside mlops" not in done.errors
+    assert mlops("ls").code in (2, 4, 6)
+
+
 def test_a_home_that_cannot_be_written_is_said_in_one_line(mlops: Mlops, tmp_path: Path) -> None:
     locked = tmp_path / "locked"
     locked.mkdir(mode=0o555)
