@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ..errors import InvalidInput, NotFound, Refused
 from .folder import RunFolder
 from .reader import Batch
 
@@ -47,6 +48,9 @@ def sort_batch(batch: Batch, folder: RunFolder, upload: Callable[[Path], str] | 
         except (KeyError, TypeError, ValueError, OverflowError, OSError) as exc:
             what = f"{note['k']} {note.get('metric') or note.get('name') or ''}".strip()
             found.others.append({"k": "left_out", "what": what, "why": str(exc) or type(exc).__name__})
+        except (InvalidInput, NotFound, Refused) as exc:  # not of a store that is away: then it comes again
+            what = f"{note['k']} {note.get('metric') or ''}".strip()
+            found.others.append({"k": "left_out", "what": what, "why": exc.message})
     return found
 
 

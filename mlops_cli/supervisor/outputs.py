@@ -13,7 +13,7 @@ from ..follow import models
 from . import pieces
 from .collect import Collected, model_name
 from .spec import RunSpec
-from .texts import as_text
+from .texts import as_text, in_text
 
 if TYPE_CHECKING:
     from ..client.api import Api
@@ -53,7 +53,9 @@ def hand_over(api: Api, task: str, spec: RunSpec, collected: Collected) -> list[
 
 
 def _add_artifacts(api: Api, task: str, artifacts: list[dict[str, Any]], left_out: dict[str, str]) -> None:
-    pieces.send(partial(api.tasks.add_artifacts, task), artifacts, lambda item: f"artifact {item['key']}", left_out)
+    pieces.send(
+        partial(api.tasks.add_artifacts, task), in_text(artifacts), lambda item: f"artifact {item['key']}", left_out
+    )
 
 
 def _artifacts(api: Api, task: str, collected: Collected) -> list[dict[str, Any]]:
@@ -113,7 +115,7 @@ def _models(api: Api, task: str, spec: RunSpec, collected: Collected, paths: lis
                 name = given if free else model_name(told, spec.task_name, names)
                 names.add(name)
                 model = api.models.create(
-                    {"name": name, "task": task, "project": project, **_model(api, task, spec, path, note)}
+                    in_text({"name": name, "task": task, "project": project, **_model(api, task, spec, path, note)})
                 )
             api.tasks.add_model(task, name, model, "output")
         except (OSError, ValueError, TypeError) as exc:

@@ -24,6 +24,7 @@ from .console_log import LEVELS, ConsoleLog
 from .following import Following
 from .reserve import trim
 from .spec import RunSpec
+from .texts import as_text, in_text
 from .verdict import Verdict
 
 if TYPE_CHECKING:
@@ -233,7 +234,12 @@ class Recording:
             "run": self.folder.run_id,
             "allow_locked": True,
         }
-        answer = self.api.events.add_columns(body)
+        # Names are a child's own words; the columns beside them are arrays, and long.
+        named = [
+            {**column, "metric": as_text(str(column["metric"])), "variant": as_text(str(column["variant"]))}
+            for column in body["scalars"]
+        ]
+        answer = self.api.events.add_columns({**body, "scalars": named, "events": in_text(body["events"])})
         self._count_refused(answer.get("errors_info") or {})
         return answer
 
@@ -279,7 +285,7 @@ class Recording:
         how = {"task": self.task, "replace_hyperparams": "section" if is_first_told else "none", "force": True}
 
         def edit(items: list[dict[str, Any]]) -> None:
-            self.api.call("tasks.edit_hyper_params", {**how, "hyperparams": items})
+            self.api.call("tasks.edit_hyper_params", {**how, "hyperparams": in_text(items)})
             how["replace_hyperparams"] = "none"
 
         pieces.send(edit, items, lambda item: f"parameter {section}/{item['name']}", self._collected.left_out)
@@ -293,9 +299,10 @@ class Recording:
             for name, item in self._collected.configuration.items()
         ]
 
-
         def edit(items: list[dict[str, Any]]) -> None:
-            self.api.call("tasks.edit_configuration", {"task": self.task, "configuration": items, "force": True})
+            self.api.call(
+                "tasks.edit_configuration", {"task": self.task, "configuration": in_text(items), "force": True}
+            )
 
         pieces.send(edit, items, lambda item: f"configuration {item['name']}", self._collected.left_out)
 
@@ -317,7 +324,7 @@ class Recording:
 
     def _left_out(self) -> dict[str, str]:
         text = "\n".join(f"{what}: {why}" for what, why in self._collected.left_out.items())
-        return {"mlops_notes": self._clean(text)[:MAX_NOTES_CHARS]} if text else {}
+        return {"mlops_notes": self._clean(as_text(text))[:MAX_NOTES_CHARS]} if text else {}
 
     def _scrub(self, name: str, value: str) -> str:
         if self.spec.secrets == "keep":

@@ -7,6 +7,7 @@ into an absolute URI and back: `file://` in process, below the address that the 
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import re
@@ -305,6 +306,8 @@ def _explain(exc: OSError, source: Path, root: Path) -> MlopsError:
         return InvalidInput(
             f"a folder, not a file: {source}", hint="hand over its files one by one, or an archive of it"
         )
+    if exc.errno in (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR):
+        return InvalidInput(f"no file can have this name: {str(source)[:200]}...")
     if isinstance(exc, PermissionError):
         return Denied(f"cannot read {source}, or cannot write to {root}: {exc.strerror}")
     return Unreachable(
