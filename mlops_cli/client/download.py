@@ -20,7 +20,7 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
-from ..errors import Busy, Conflict, InvalidInput, MlopsError, TimedOut, Unreachable
+from ..errors import Busy, Conflict, MlopsError, TimedOut, Unreachable
 from .files import explain, hash_file
 
 Opened = Callable[[str, dict[str, str]], AbstractContextManager[tuple[Any, Iterator[bytes]]]]
@@ -214,7 +214,7 @@ class _Fetching:
         if found is None or int(found[1]) != 0:
             raise Unreachable(f"the file server answers a range with nonsense for {self.uri}")
         self.size = int(found[3])
-        self.validator = response.headers.get("ETag") or response.headers.get("Last-Modified") or ""
+        self.validator = _mark(response)
         self.done = {start: start for start in range(0, max(self.size, 1), CHUNK_BYTES)}
         if len(self.done) > 1 and self.size < PARALLEL_BYTES:
             # Not large enough to be worth several connections: the first chunk, and then the rest in one.
@@ -233,7 +233,10 @@ class _Fetching:
             headers["If-Range"] = self.validator
         with self.opened(self.uri, headers) as (response, pieces):
             found = _TOTAL.match(response.headers.get("Content-Range", ""))
+            is_other = _mark(response) != self.validator
             if response.status_code != 206 or found is None or int(found[1]) != at or int(found[3]) != self.size:
+                is_other = True
+            if is_other:
                 self._forget()
                 raise Unreachable(f"{self.uri} was changed on the server while it was fetched", hint="try again")
             self._write(at, pieces, end)
@@ -289,11 +292,6 @@ class _Fetching:
             self.progress(self._here() if at is None else at, self.size)
 
 
-def check_scheme(uri: str) -> None:
-    """Raises InvalidInput for a link that nothing here can follow."""
-    scheme = uri.partition("://")[0] if "://" in uri else ""
-    if scheme not in ("http", "https"):
-        raise InvalidInput(
-            f"cannot fetch {uri}: {scheme or 'such'} links are not followed yet",
-            hint="the tool of that storage can fetch it",
-        )
+def _mark(response: Any) -> str:
+    """What tells this version of a file from any other; empty where the server says nothing."""
+    return str(response.headers.get("ETag") or response.headers.get("Last-Modified") or "")

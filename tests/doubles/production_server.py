@@ -216,6 +216,9 @@ class Handler(BaseHTTPRequestHandler):
             self.plain(200, data, "application/octet-stream")
             return
         start, end = int(asked[1]), min(int(asked[2] or len(data)), len(data) - 1)
+        if start >= len(data):
+            self.plain(416, b"", "text/plain", {"Content-Range": f"bytes */{len(data)}"})
+            return
         extra = {
             "Content-Range": f"bytes {start}-{end}/{len(data)}",
             "ETag": f'"{len(data)}-{path.stat().st_mtime_ns}"',
