@@ -87,8 +87,8 @@ class Parts:
         if extended is not None:
             name = unquote_to_bytes(extended[1])
         else:
-            # Quotes are the one thing that senders escape in a name that is otherwise sent as it is.
-            name = parse_options_header(disposition)[1].get(b"name", b"").replace(b"%22", b'"')
+            # As it is: the SDK has quoted its names already, and asks for a file by the very name that it sent.
+            name = parse_options_header(disposition)[1].get(b"name", b"")
         self._path = name.lstrip(b"/")
         if self._path:
             self._incoming = self._open()
