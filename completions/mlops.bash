@@ -13,7 +13,7 @@ __mlops_names() {
 
 __mlops_at() {
     case "$1" in
-        "") words='run ls show logs metrics plot diff clone checkout tag note rename mv archive rm project artifact model status sync auth context server doctor export import config completion api plugin help version' flags='--version -V --debug --verbose -v --quiet -q --color --no-pager --no-input --user --project -p --json --output -o -h --help' kinds='' ;;
+        "") words='run ls show logs metrics plot diff clone stop checkout tag note rename mv archive rm project artifact model status sync auth context server doctor export import config completion api plugin help version' flags='--version -V --debug --verbose -v --quiet -q --color --no-pager --no-input --user --project -p --json --output -o -h --help' kinds='' ;;
         "run") words='' flags='--project -p --name -n --tag -t --note --type --metrics --no-printed-metrics --no-hook --secrets --upload --json-file --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
         "ls") words='' flags='--project -p --since --sort -s --limit -n --all --archived --json --output -o --columns -c --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
         "show") words='' flags='--json --output -o --columns -c --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
@@ -22,6 +22,7 @@ __mlops_at() {
         "plot") words='' flags='--metric -m --to --samples --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
         "diff") words='' flags='--only --everything --best --tolerance --exit-code --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
         "clone") words='' flags='-S --set --new-key --name -n --project -p --tag -t --dry-run --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
+        "stop") words='' flags='--now --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
         "checkout") words='' flags='--worktree --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
         "tag") words='' flags='--remove -r --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
         "note") words='' flags='--append -a --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;

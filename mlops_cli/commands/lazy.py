@@ -28,6 +28,7 @@ TABLE: dict[str, Row] = {
     "plot": Row("plot", "Draw curves; every experiment in the same axes, one panel a metric.", EVERYDAY),
     "diff": Row("diff", "Compare experiments: parameters, metrics, code, packages, data, host.", EVERYDAY),
     "clone": Row("clone", "Make a draft like an experiment.", EVERYDAY),
+    "stop": Row("stop", "Stop experiments: the program is asked to end.", EVERYDAY),
     "checkout": Row("checkout", "Put the exact code of an experiment into a new folder, byte for byte.", EVERYDAY),
     "tag": Row("edits:tag_app", "Add and take away tags; without any, show them.", EVERYDAY),
     "note": Row("edits:note_app", "Write a note on an experiment, or show it.", EVERYDAY),

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..client.answers import Away
-from ..errors import InvalidInput, MlopsError, NotFound
+from ..errors import Denied, InvalidInput, MlopsError, NotFound
 from . import phases, report
 from .verdict import Verdict
 
@@ -24,7 +24,7 @@ PERIOD_S = 1.0
 TELL_S = 2.0
 """A person who waits for the store longer than this hears why."""
 AWAY_S = 5.0
-"""So long the end of a run waits for a server that is not there at all."""
+"""So long the end of a run waits for a server that is not there at all, or does not know us."""
 MAX_PERIOD_S = 10.0
 """While the store is in trouble the wait doubles up to this."""
 
@@ -127,6 +127,8 @@ class Recorder(threading.Thread):
                 is_drained = recording.drain(is_last=is_last, deadline=deadline)
 
             self._attempt(drain)
+            if not is_last:
+                self._attempt(recording.mind_stop)
         self._period_s = min(self._period_s * 2, MAX_PERIOD_S) if self.trouble else PERIOD_S
         return is_open and is_described and is_drained and not self.trouble
 
@@ -170,7 +172,7 @@ class Recorder(threading.Thread):
         try:
             step(*args)
         except MlopsError as exc:
-            self._is_away |= isinstance(exc, Away)
+            self._is_away |= isinstance(exc, (Away, Denied))
             if self._recording is not None and _is_task_gone(exc):
                 self._recording.abandon()
                 self._notice("the experiment was removed while it ran: nothing more is recorded")

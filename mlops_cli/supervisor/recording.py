@@ -19,7 +19,7 @@ from ..hook.records import Writer
 from ..schemas import times
 from ..spool.folder import RunFolder
 from ..spool.shipper import Shipper
-from . import collect, leftovers, phases, pieces, reopening
+from . import collect, leftovers, phases, pieces, reopening, stopping
 from .console_log import LEVELS, ConsoleLog
 from .following import Following
 from .reserve import trim
@@ -54,6 +54,7 @@ class Recording:
         self._known = secrets.known_values(os.environ)
         self._shipper = Shipper(folder, self._send, self._on_note, upload=self._upload)
         self._console = ConsoleLog(folder, self._send, self.progress, scrub=spec.secrets != "keep", known=self._known)
+        self._stop = stopping.Stop(folder, self.progress)
         self._following: Following | None = None
         self._ping_at = time.monotonic() + PING_S
 
@@ -131,6 +132,11 @@ class Recording:
         self._keep_alive()
         return bool(drained.is_complete) and is_sent
 
+    def mind_stop(self) -> None:
+        """While the child lives: end it when somebody asked for that in the store. A notebook's kernel is spared."""
+        if self.spec.argv:
+            self._stop.tick(self.api)
+
     def stored(self, console: str) -> float:
         """How far a console file was sent and read for its metrics; also asked by another thread."""
         read = self._following.read(console) if self._following is not None else 0
@@ -182,6 +188,7 @@ class Recording:
 
     def end(self, verdict: Verdict) -> None:
         """The terminal status, last: a finished task refuses more."""
+        verdict = stopping.verdict(self.progress, verdict)
         clean = verdict._replace(message=self._clean(verdict.message))
         reopening.end(self.api, self.progress, clean)
         self.progress.reach(phases.TERMINAL, ended=True)

@@ -62,6 +62,7 @@ def run(spec: RunSpec, *, paths: Paths, connect: Callable[[], Api]) -> int:
 
         ending = Watch(started, wires, folder.read_json).run()
         verdict = judge(evidence.of_ending(folder, spec, ending, oom_before=oom_before))
+        verdict = _mind_stop(folder, verdict)
         _note_end(folder, verdict)
         with contextlib.suppress(KeyboardInterrupt):  # the person does not want to wait for the store: `sync` sends it
             recorder.finish(verdict, spec.drain_s, say=None if spec.quiet else report.say)
@@ -120,6 +121,12 @@ def _discard(folder: RunFolder) -> None:
 
     folder.finish()
     shutil.rmtree(folder.path, ignore_errors=True)
+
+
+def _mind_stop(folder: RunFolder, verdict: Verdict) -> Verdict:
+    from . import stopping  # noqa: PLC0415 - the recorder, beside the child, has loaded it long since
+
+    return stopping.verdict(phases.Progress(folder), verdict)
 
 
 def _note_end(folder: RunFolder, verdict: Verdict) -> None:

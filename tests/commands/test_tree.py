@@ -82,7 +82,7 @@ READS = {
     "ls": [], "show": ["EXP"], "logs": ["EXP"], "metrics": ["EXP"], "plot": ["EXP"], "diff": ["EXP", "OTHER"],
     "clone": ["EXP", "lr=0.3"], "tag": ["EXP", "base"], "note": ["EXP"], "rename": ["EXP", "other name"],
     "mv": ["EXP", "attic"], "archive": ["EXP"], "rm": ["EXP", "--yes"], "checkout": ["EXP"], "status": [], "sync": [],
-    "doctor": [], "export": ["EXP", "--to", "x.mlops"], "import": ["EXP.mlops"], "config ls": [],
+    "stop": ["EXP"], "doctor": [], "export": ["EXP", "--to", "x.mlops"], "import": ["EXP.mlops"], "config ls": [],
     "config get": ["project"], "project ls": [], "project show": ["HERE"], "project create": ["a new one"],
     "project rm": ["a new one", "--yes"], "server up": ["--print-unit"],
     "server status": [], "server backup": ["b.tar"], "server restore": ["b.tar", "--force"],
