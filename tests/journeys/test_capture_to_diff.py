@@ -11,18 +11,27 @@ import pytest
 
 from .conftest import EXAMPLES, Mlops, git
 
+_made: list[Mlops] = []
+
 
 @pytest.fixture
-def digits(mlops: Mlops) -> Mlops:
-    """The digits example in a repository of its own, run twice with another learning rate."""
-    shutil.copy(EXAMPLES / "digits" / "train.py", mlops.cwd)
-    git(mlops.cwd, "init", "-q", "-b", "main")
-    git(mlops.cwd, "add", "-A")
-    git(mlops.cwd, "commit", "-qm", "digits")
-    for rate in ("0.001", "0.05"):
-        done = mlops.ok("run", "train.py", "--lr", rate, "--epochs", "3")
-        assert done.text.startswith("epoch=0 train/loss=")
-        assert "completed after" in done.errors
+def digits(mlops: Mlops, tmp_path_factory: pytest.TempPathFactory) -> Mlops:
+    """The digits example in a repository of its own, run twice with another learning rate; a copy for each test."""
+    if not _made:
+        base = tmp_path_factory.mktemp("digits")
+        original = Mlops(base / "home", base / "work")
+        original.cwd.mkdir()
+        shutil.copy(EXAMPLES / "digits" / "train.py", original.cwd)
+        git(original.cwd, "init", "-q", "-b", "main")
+        git(original.cwd, "add", "-A")
+        git(original.cwd, "commit", "-qm", "digits")
+        for rate in ("0.001", "0.05"):
+            done = original.ok("run", "train.py", "--lr", rate, "--epochs", "3")
+            assert done.text.startswith("epoch=0 train/loss=")
+            assert "completed after" in done.errors
+        _made.append(original)
+    shutil.copytree(_made[0].home, mlops.home)
+    shutil.copytree(_made[0].cwd, mlops.cwd, dirs_exist_ok=True)
     return mlops
 
 
