@@ -51,8 +51,9 @@ def main(rounds: int) -> None:
         env = {**clean, "MLOPS_HOME": f"{name}/home", "PATH": f"{python}:{os.environ['PATH']}"}
         rows = {
             "python train.py": ["python", "train.py"],
-            "mlops run train.py": ["mlops", "run", "-q", "train.py"],
-            "mlops run --no-hook train.py": ["mlops", "run", "-q", "--no-hook", "train.py"],
+            "mlops run train.py": ["mlops", "run", "train.py"],
+            "mlops run -q train.py": ["mlops", "run", "-q", "train.py"],
+            "mlops run --no-hook train.py": ["mlops", "run", "--no-hook", "train.py"],
         }
         found: dict[str, list[tuple[float, float, float]]] = {row: [] for row in rows}
         for turn in range(rounds + 1):
