@@ -1,7 +1,8 @@
 """A whole store in one file, taken while it lives, and brought back.
 
 The file is a tar: `manifest.json`, `store.db`, `files/...`. A file of the store never changes, it is only added,
-replaced or deleted; so a hard link to each, made before and after the database is copied, is all that consistency takes.
+replaced or deleted; so a hard link to each, made before and after the database is copied, is all that consistency
+takes.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from ..errors import Conflict, InvalidInput, MlopsError, NotFound, Unreachable
+from .db.migrate import live_runs
 from .db.snapshot import check, copy_living
 from .files.incoming import walk
 from .running import claimed
@@ -64,13 +66,19 @@ def back_up(store: Store, target: Path) -> Taken:
 def restore(source: Path, data: Path, *, files: Path, force: bool = False) -> Taken:
     """Puts the store of a backup in place. What was there is kept beside it when `force` allows to replace it.
 
-    Raises Conflict (a store is there; a server runs; damaged, or made by a newer program), NotFound, InvalidInput.
+    Raises Conflict (a store is there; a server or a run uses it; damaged, or made by a newer program), NotFound,
+    InvalidInput.
     """
     with claimed(data):
         old = [path for path in (data / "store.db", files) if path.exists() and not _is_empty(path)]
         if old and not force:
             raise Conflict(
                 f"there is a store already: {old[0]}", hint="repeat with --force: it is kept beside the new one"
+            )
+        live = live_runs(data / "runs")
+        if live:
+            raise Conflict(
+                f"{len(live)} live run(s) write to this store: {', '.join(live[:3])}", hint="wait until they have ended"
             )
         staging = data / f"restore-{os.getpid()}-{os.urandom(4).hex()}"
         try:

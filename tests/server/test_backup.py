@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import tarfile
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 from mlops_cli.errors import Conflict, InvalidInput, NotFound
 from mlops_cli.server.backup import back_up, restore
 from mlops_cli.server.dispatch import dispatch
+from mlops_cli.server.files.incoming import STALE_S, sweep_stale
 from mlops_cli.server.running import claimed
 from mlops_cli.server.store.store import Store, open_store
 from mlops_cli.testing.store import make_running_task
@@ -108,6 +111,35 @@ def test_nothing_is_restored_under_a_running_server(store: Store, tmp_path: Path
     back_up(store, tmp_path / "b.tar")
     with claimed(tmp_path / "new"), pytest.raises(Conflict, match="runs already"):
         restore(tmp_path / "b.tar", tmp_path / "new", files=tmp_path / "new" / "files")
+
+
+def test_nothing_is_restored_under_a_living_run(store: Store, tmp_path: Path) -> None:
+    import fcntl
+
+    back_up(store, tmp_path / "b.tar")
+    runs = tmp_path / "new" / "runs"
+    (runs / "live").mkdir(parents=True)
+    (runs / "live" / "abc").touch()
+    (runs / "abc").mkdir()
+    with (runs / "abc" / "lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(Conflict, match="live run"):
+            restore(tmp_path / "b.tar", tmp_path / "new", files=tmp_path / "new" / "files")
+    restore(tmp_path / "b.tar", tmp_path / "new", files=tmp_path / "new" / "files")
+
+
+def test_what_killed_uploads_and_backups_left_goes_after_a_day(store: Store) -> None:
+    incoming = store.files.root / "incoming"
+    for name, age in (("old", 2 * STALE_S), ("backup-1", 2 * STALE_S), ("young", 10)):
+        path = incoming / name
+        if name.startswith("backup"):
+            (path / "files").mkdir(parents=True)
+        else:
+            incoming.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        os.utime(path, (time.time() - age,) * 2)
+    assert sweep_stale(store.files.root, time.time()) == 2
+    assert [path.name for path in incoming.iterdir()] == ["young"]
 
 
 def test_a_backup_is_never_overwritten(store: Store, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
+from shutil import rmtree
 from typing import NamedTuple
 
 from ...errors import Conflict, InvalidInput, MlopsError
@@ -148,16 +149,15 @@ class Room:
 
 
 def sweep_stale(root: Path, now: float) -> int:
-    """Removes what uploads left that died with their server; returns how many."""
+    """Removes what uploads and backups left that were killed; returns how many."""
     gone = 0
-    try:
-        with os.scandir(root / "incoming") as entries:
-            for entry in entries:
-                if now - entry.stat(follow_symlinks=False).st_mtime > STALE_S:
-                    Path(entry.path).unlink()
-                    gone += 1
-    except OSError:
-        return gone
+    for path in (root / "incoming").glob("*"):
+        try:
+            if now - path.lstat().st_mtime > STALE_S:
+                rmtree(path) if path.is_dir() else path.unlink()
+                gone += 1
+        except OSError:
+            continue
     return gone
 
 

@@ -11,8 +11,7 @@ import errno
 import fcntl
 import os
 import re
-from functools import cache
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import NamedTuple
 

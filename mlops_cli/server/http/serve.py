@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib.util
+import resource
 import signal
 import socket
 import threading
@@ -31,6 +32,7 @@ GRACE_S = 30
 """What is under way at the end gets this long."""
 
 BACKLOG = 2048
+DESCRIPTORS = 65536
 
 WATCH_S = 300.0
 """So often the server looks for tasks of which nothing was heard for hours."""
@@ -63,6 +65,7 @@ class Service:
     def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
         """`on_ready` is called once requests are answered."""
         sweep_stale(self._store.files.root, time.time())
+        _raise_descriptors()
         self._server.on_ready = on_ready
         over = threading.Event()
         watchdog = threading.Thread(target=_watch, args=(self._store, over), name="mlops-watchdog", daemon=True)
@@ -82,6 +85,14 @@ class Service:
     def _close(self) -> None:
         for item in self._sockets:
             item.close()
+
+
+def _raise_descriptors() -> None:
+    """A connection is a descriptor, and the usual limit of 1024 is soft: a team's clients may be more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = min(hard, DESCRIPTORS) if hard != resource.RLIM_INFINITY else DESCRIPTORS
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def open_sockets(listen: Listen, *, classic: bool) -> list[socket.socket]:
