@@ -6,18 +6,39 @@ import os
 import sys
 
 
-def leave(run_dir: str, off: frozenset[str]) -> bool:
-    """Write it unless an earlier interpreter of the run did; True for the first one."""
+_NAME = "interpreter.json"
+
+
+def leave(run_dir: str, off: frozenset[str]) -> None:
+    """Write it unless an earlier interpreter of the run did."""
     try:
-        handle = os.open(os.path.join(run_dir, "interpreter.json"), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        handle = os.open(os.path.join(run_dir, _NAME), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        return False
+        return
     try:
         # One write, so that a reader finds nothing or all of it.
         os.write(handle, _json(_facts(off)).encode("ascii"))
     finally:
         os.close(handle)
-    return True
+
+
+def is_inside_first(run_dir: str) -> bool:
+    """Whether the run's first interpreter started this process, directly or not: a helper, a rank, a worker."""
+    try:
+        with open(os.path.join(run_dir, _NAME), encoding="ascii") as file:
+            first = int(file.read().rpartition('"pid": ')[2].partition(",")[0])
+        pid = os.getppid()
+        while pid > 1 and pid != first:
+            pid = _parent(pid)
+    except (OSError, ValueError):
+        return False
+    return pid == first
+
+
+def _parent(pid: int) -> int:
+    with open("/proc/%d/stat" % pid, "rb") as file:
+        # Behind the name, which may hold anything: the state, then the parent.
+        return int(file.read().rpartition(b")")[2].split()[1])
 
 
 def _facts(off: frozenset[str]) -> dict[str, object]:

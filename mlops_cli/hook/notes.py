@@ -13,9 +13,6 @@ if TYPE_CHECKING:
 
     from .records import Writer
 
-is_main = False
-"""Whether this is the first interpreter of the run, whose parameters are the run's own."""
-
 _run_dir = ""
 _writer: Writer | None = None
 _has_warned = False
@@ -24,11 +21,18 @@ _turn = allocate_lock()
 _has_turn = False
 
 
-def begin(run_dir: str, *, is_first: bool) -> None:
-    global _run_dir, is_main
-    _run_dir, is_main = run_dir, is_first
+def begin(run_dir: str) -> None:
+    global _run_dir
+    _run_dir = run_dir
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_in_child)
+
+
+def is_inside_first() -> bool:
+    """Whether an earlier interpreter of the run started this one: then its parameters yield to that one's."""
+    from . import interpreter
+
+    return interpreter.is_inside_first(_run_dir)
 
 
 def is_begun() -> bool:

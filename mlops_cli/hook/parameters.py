@@ -26,7 +26,7 @@ def send(note: Callable[[dict[str, Any]], None], section: str, source: str, rows
         if len(row) > 4:
             items[_clean(str(name))]["from"] = row[4]
     if items:
-        note({"k": "params", "section": section, "source": source, "main": notes.is_main, "items": items})
+        note({"k": "params", "section": section, "source": source, "inner": notes.is_inside_first(), "items": items})
 
 
 def as_text(value: Any) -> tuple[str, str]:

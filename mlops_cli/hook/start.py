@@ -19,7 +19,8 @@ def begin(run_dir: str, switches: str) -> None:
     if _program() in FORWARDERS:
         return
     off = catalogue.switched_off(switches)
-    notes.begin(run_dir, is_first=interpreter.leave(run_dir, off))
+    interpreter.leave(run_dir, off)
+    notes.begin(run_dir)
     if catalogue.FILES not in off:
         from .taps import files
 

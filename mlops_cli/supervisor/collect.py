@@ -75,7 +75,10 @@ class Collected:
             if len(known) >= MAX_PARAMETERS and name not in known:
                 self.left_out.setdefault(f"parameters of {section}", f"more than {MAX_PARAMETERS}")
                 break
-            known[str(name)] = dict(item)
+            before = known.get(str(name))
+            # A helper's `--lr` is not the experiment's; what only a rank or the program behind a launcher tells is.
+            if before is None or before.get("inner") or not note.get("inner"):
+                known[str(name)] = {**item, "inner": bool(note.get("inner"))}
         self.changed.add(section)
 
     def _configuration(self, note: Mapping[str, Any]) -> None:

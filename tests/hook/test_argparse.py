@@ -53,7 +53,7 @@ def test_every_kind_of_option_has_its_text_and_type(hooked: Hooked) -> None:
         "kind": ("train", "str", "train"),
     }
     assert child.items()["lr"]["help"] == "rate in main.py, 0.1 at first"
-    assert [note["main"] for note in child.of("params")] == [True]
+    assert [note["inner"] for note in child.of("params")] == [False]
 
 
 @pytest.mark.parametrize("version", HOOKED)

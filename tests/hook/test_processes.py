@@ -59,18 +59,25 @@ for thread in threads: thread.join()
     assert len(child.streams) == 31 == len({name.split("-")[0] for name in child.streams})
 
 
-def test_only_the_first_interpreter_is_the_main_one(hooked: Hooked) -> None:
+def test_what_the_first_interpreter_starts_says_so_of_its_parameters(hooked: Hooked) -> None:
     script = """
 import argparse, subprocess, sys
 parser = argparse.ArgumentParser(); parser.add_argument("--rank", type=int, default=0)
 values = parser.parse_args()
 if not values.rank:
-    subprocess.check_call([sys.executable, __file__, "--rank", "1"])
+    subprocess.check_call(["sh", "-c", '"$0" "$1" --rank 1; true', sys.executable, __file__])
 """
     child = hooked(script)
-    found = {(note["main"], note["items"]["rank"]["value"]) for note in child.of("params")}
-    assert found == {(True, "0"), (False, "1")}
+    found = {(note["inner"], note["items"]["rank"]["value"]) for note in child.of("params")}
+    assert found == {(False, "0"), (True, "1")}
     assert child.interpreter is not None and child.interpreter["argv"] == ["main.py"]
+
+
+def test_a_program_that_comes_after_the_first_one_is_not_inside_it(hooked: Hooked) -> None:
+    body = "import argparse\nparser = argparse.ArgumentParser(); parser.add_argument('--lr'); parser.parse_args()"
+    first = hooked(body, "--lr", "1")
+    both = hooked(body, "--lr", "2", folder=first.folder)
+    assert [note["inner"] for note in both.of("params")] == [False, False]
 
 
 def test_a_child_with_a_bare_environment_runs_without_the_hook(hooked: Hooked) -> None:

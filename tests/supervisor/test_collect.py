@@ -37,6 +37,17 @@ def test_the_picture_holds_what_was_told() -> None:
     assert found.params["Summary"]["best"]["value"] == "epoch 3"
 
 
+def test_a_helper_adds_parameters_and_changes_none() -> None:
+    def told(inner: bool, **values: str) -> dict[str, object]:
+        items = {name: {"value": value, "type": "str"} for name, value in values.items()}
+        return {"k": "params", "section": "Args", "inner": inner, "items": items}
+
+    notes = [told(True, lr="7"), told(False, lr="0.1"), told(True, lr="5", port="80"), told(True, port="81")]
+    for given in (notes, notes + notes):
+        found = fold_all(given).params["Args"]
+        assert {name: item["value"] for name, item in found.items()} == {"lr": "0.1", "port": "81"}
+
+
 def test_folding_twice_changes_nothing() -> None:
     once, twice = fold_all(NOTES), fold_all(NOTES + NOTES)
     assert {name: getattr(twice, name) for name in Collected.__slots__} == {
