@@ -53,6 +53,7 @@ class Context:
 
     def _settle(self) -> None:
         """Look after what dead supervisors left; one directory listing when they left nothing."""
+        self.prune()
         if self.settings.server is not None:
             return
         try:
@@ -72,6 +73,14 @@ class Context:
         from ..supervisor.settle import meant_for
 
         return meant_for(RunFolder.open(self.settings.paths.runs / run)) in ("", "embedded")
+
+    def prune(self) -> None:
+        """Once a day, let go of the folders of runs that are long since in the store; a look at one file else."""
+        from ..supervisor.pruning import is_due, prune
+
+        if is_due(self.settings.paths):
+            days, size = self.settings["runs.keep_days"], self.settings["runs.keep_bytes"]
+            prune(self.settings.paths, keep_days=days, keep_bytes=size)
 
     def close(self) -> None:
         if self._api is not None:

@@ -51,6 +51,7 @@ def describe(context: Context) -> dict[str, Any]:
     """What is true now; the store is not opened for it."""
     from ..spool.folder import RunFolder
 
+    context.prune()
     settings = context.settings
     live = [_describe_run(folder) for folder in RunFolder.live(settings.paths.runs)]
     return {

@@ -55,6 +55,8 @@ KEYS: dict[str, Key] = {
         Key("capture.max_file_bytes", "size", 1_000_000, "the largest untracked file that travels as code"),
         Key("capture.max_total_bytes", "size", 20_000_000, "the most that untracked files may weigh together"),
         Key("capture.environment", "list", (), "further environment variables to record, by name"),
+        Key("runs.keep_days", "number", 30.0, "how many days the folders of runs stay that are wholly sent"),
+        Key("runs.keep_bytes", "size", 2_000_000_000, "the most that these folders may weigh together"),
         Key("metrics.less", "list", (), "metrics where less is better, as `metric/variant` or a name"),
         Key("metrics.more", "list", (), "metrics where more is better, as `metric/variant` or a name"),
         Key("ls.columns", "list", (), "the columns of `ls`"),

@@ -27,6 +27,10 @@ FAR_HOLDER_S = 600.0
 """A holder on another machine that has not shown itself for so long is taken for dead."""
 
 
+YOUNG_S = 600.0
+"""Nothing so young is pruned."""
+
+
 def new_run_id() -> str:
     """A fresh run id: 32 hex digits of a random (version 4) UUID, without the import of `uuid`."""
     raw = bytearray(os.urandom(16))
@@ -312,11 +316,13 @@ class RunFolder:
 def prune(runs: str | os.PathLike[str], *, keep_days: float, keep_bytes: int) -> int:
     """Delete folders of runs that are wholly sent: those older than `keep_days`, then the oldest beyond `keep_bytes`.
 
-    Live and locked runs stay, whatever they take. Returns the bytes that were freed.
+    Live and locked runs stay, whatever they take, and young ones: a run that is just being made has no marker yet.
+    Returns the bytes that were freed.
     """
     import shutil
 
     done = []
+    young = time.time() - YOUNG_S
     for entry in os.scandir(runs):
         folder = RunFolder(entry.path)
         if entry.name != "live" and entry.is_dir(follow_symlinks=False) and not folder.is_live:
@@ -326,7 +332,7 @@ def prune(runs: str | os.PathLike[str], *, keep_days: float, keep_bytes: int) ->
     oldest = time.time() - keep_days * 86400
     for touched_at, size, folder in done:
         kept += size
-        if touched_at >= oldest and kept <= keep_bytes:
+        if (touched_at >= oldest and kept <= keep_bytes) or touched_at > young:
             continue
         lock = folder.lock()
         if lock is not None:

@@ -149,7 +149,7 @@ def test_pruning_deletes_what_is_old_or_too_much_and_never_what_is_live_or_held(
         (folder.files / "data").write_bytes(bytes(100_000))
         if folder is not live:
             folder.finish()
-        os.utime(folder.path, (now - age * 86400 - 60, now - age * 86400 - 60))
+        os.utime(folder.path, (now - age * 86400 - 3600, now - age * 86400 - 3600))
     lock = held.lock()
     assert lock is not None
     with lock:
@@ -161,6 +161,13 @@ def test_pruning_deletes_what_is_old_or_too_much_and_never_what_is_live_or_held(
         assert prune(tmp_path, keep_days=4, keep_bytes=0) >= 100_000
     assert [folder.path.exists() for folder in (live, held, *done)] == [True, True, False, False, False, False]
     assert (tmp_path / "live").is_dir()
+
+
+def test_pruning_spares_a_run_that_is_just_being_made(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path)
+    folder.marker.unlink()  # as between the folder and its marker
+    assert prune(tmp_path, keep_days=1, keep_bytes=0) == 0
+    assert folder.path.exists()
 
 
 @pytest.mark.needs_root
