@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 PERIOD_S = 1.0
 TELL_S = 2.0
 """A person who waits for the store longer than this hears why."""
-AWAY_S = 5.0
+AWAY_S = 3.0
 """So long the end of a run waits for a server that is not there at all, or does not know us."""
 MAX_PERIOD_S = 10.0
 """While the store is in trouble the wait doubles up to this."""
@@ -183,6 +182,8 @@ class Recorder(threading.Thread):
             self.trouble = f"{exc.strerror or exc} ({exc.filename})" if exc.filename else str(exc)
         except Exception as exc:
             self.trouble = f"{type(exc).__name__}: {exc}"
+            import traceback  # noqa: PLC0415 - only for what nobody foresaw
+
             self._notice("".join(traceback.format_exception(exc)).rstrip())
         else:
             return True

@@ -74,7 +74,7 @@ def live_runs(runs: Path) -> list[str]:
 
 
 def _steps() -> list[tuple[int, Path]]:
-    return sorted((int(path.name.split("_", 1)[0]), path) for path in STEPS.glob("*.sql"))
+    return sorted((int(path.name.split("_", 1)[0]), path) for path in STEPS.iterdir() if path.suffix == ".sql")
 
 
 def _accept_newer(db: Database, meta: dict[str, str], ours: int) -> dict[str, str]:
