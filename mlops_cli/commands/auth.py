@@ -61,7 +61,10 @@ def login(
         found = _ask(context, values["server"])
     settings = load_settings(values)
     standing, kept = access.login(settings, found)
-    where = access.remember(settings, name, **values)
+    origin = context.settings.origin("server")
+    is_kept = origin.startswith("context ") or origin == str(context.settings.user_file)
+    is_known = not name and is_kept and context.settings.server == values["server"]
+    where = "your settings already" if is_known else access.remember(settings, name, **values)
     if context.output.is_json:
         context.output.document({**asdict(standing), "credentials": kept})
     else:

@@ -7,8 +7,10 @@ refuses large bodies, takes one HTTP method if told so, and misbehaves on demand
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import re
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -46,6 +48,7 @@ class Production:
         self.seen: list[tuple[str, str, dict[str, str]]] = []
         self.mishaps: list[tuple[str, Mishap]] = []
         self.lock = threading.RLock()
+        self.open: set[socket.socket] = set()
         self._port = 0
         self.start()
 
@@ -61,6 +64,9 @@ class Production:
         """Away: nobody listens any more. `start` comes back at the same address."""
         self.http.shutdown()
         self.http.server_close()
+        for connection in list(self.open):
+            with contextlib.suppress(OSError):
+                connection.shutdown(2)
 
     @property
     def url(self) -> str:
@@ -112,6 +118,15 @@ class Production:
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = -1  # one write an answer
+
+    def setup(self) -> None:
+        super().setup()
+        self.owner.open.add(self.connection)
+
+    def finish(self) -> None:
+        self.owner.open.discard(self.connection)
+        with contextlib.suppress(OSError):
+            super().finish()
 
     @property
     def owner(self) -> Production:
