@@ -74,10 +74,11 @@ class Database:
                 connection.execute("COMMIT")
 
     @contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
+    def write(self, *, durable: bool = False) -> Iterator[sqlite3.Connection]:
         """One writing transaction; nested uses join the outer one.
 
-        Raises Busy when another process holds the store for longer than the bounded wait.
+        A durable one is on the disk when it returns, and with it all that was committed before. Raises Busy when
+        another process holds the store for longer than the bounded wait.
         """
         connection = self.connection if self._why_looking is None else self._open_again()
         if connection.in_transaction:
@@ -90,8 +91,10 @@ class Database:
             )
         # Threads of one process queue up here: between processes SQLite can only sleep and try again.
         with self.guard(), self._turn():
-            connection.execute("BEGIN IMMEDIATE")
+            if durable:
+                connection.execute("PRAGMA synchronous=FULL")
             try:
+                connection.execute("BEGIN IMMEDIATE")
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
@@ -99,6 +102,9 @@ class Database:
                 if _is_open(connection):
                     connection.execute("ROLLBACK")
                 raise
+            finally:
+                if durable:
+                    connection.execute("PRAGMA synchronous=NORMAL")
 
     def look_only(self, why: MlopsError) -> bool:
         """Read on where no file can be made beside the store: on a read-only or full disk, in a foreign folder.

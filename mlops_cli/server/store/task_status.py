@@ -32,7 +32,8 @@ _READ = ("status", "system_tags", "started", "project", "last_worker", "last_upd
 
 def change_status(store: Store, request: Document, new: str, caller: Caller) -> Document:
     """One change of status; returns the fields that were set. Raises Conflict (subcode 110) when it is illegal."""
-    with store.db.write() as connection:
+    # Who ends a run lets go of its spool: from here on the store alone has what was logged.
+    with store.db.write(durable=new in ENDED) as connection:
         old = stored(connection, TASKS, request["task"], *_READ)
         return set_status(connection, request, old, new, caller)
 

@@ -1,0 +1,32 @@
+"""What ends a run is on the disk when it is answered: its spool is let go of then."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mlops_cli.server.dispatch import dispatch
+from mlops_cli.testing.store import make_running_task, temporary_store
+
+
+@pytest.mark.parametrize(("endpoint", "is_durable"), [("completed", True), ("failed", True), ("started", False)])
+def test_only_an_end_waits_for_the_disk(tmp_path: Path, endpoint: str, is_durable: bool) -> None:
+    store = temporary_store(tmp_path)
+    task = make_running_task(store)
+    said: list[str] = []
+    store.db.connection.set_trace_callback(said.append)
+    dispatch(store, f"tasks.{endpoint}", {"task": task, "force": True})
+    store.db.connection.set_trace_callback(None)
+    begun = next(index for index, text in enumerate(said) if text.startswith("BEGIN IMMEDIATE"))
+    assert ("PRAGMA synchronous=FULL" in said[:begun]) is is_durable
+    assert store.db.connection.execute("PRAGMA synchronous").fetchone()[0] == 1
+
+
+def test_a_durable_write_that_fails_leaves_the_connection_as_it_was(tmp_path: Path) -> None:
+    store = temporary_store(tmp_path)
+    with pytest.raises(ZeroDivisionError), store.db.write(durable=True) as connection:
+        assert connection.execute("PRAGMA synchronous").fetchone()[0] == 2
+        raise ZeroDivisionError
+    assert store.db.connection.execute("PRAGMA synchronous").fetchone()[0] == 1
+    assert not store.db.connection.in_transaction
