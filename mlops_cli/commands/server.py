@@ -68,7 +68,7 @@ def up(
 ) -> None:
     """Serve the store: the API and its files, for mlops and for the clearml SDK."""
     if print_unit:
-        unit = _unit(context)
+        unit = _unit()
         context.output.document({"unit": unit}) if context.output.is_json else context.output.write(unit)
         return
     if (certificate is None) != (key is None):
@@ -95,7 +95,7 @@ def up(
             base = url.rstrip("/") or _url(host, service.ports[0], is_tls=certificate is not None)
 
             def ready() -> None:
-                tell(paths.data, url=base, ports=service.ports)
+                tell(paths.data, url=base, host=host, ports=service.ports)
                 _introduce(context, base, made, classic=classic_ports)
 
             service.run(ready)
@@ -202,9 +202,9 @@ def _health(running: Running) -> dict[str, Any]:
     secure = running.url.startswith("https")
     # Ourselves, by a port that we hold: a certificate for another name proves nothing here.
     kind: Any = (
-        (lambda: http.client.HTTPSConnection("localhost", running.ports[0], timeout=2, context=_unchecked(ssl)))
+        (lambda: http.client.HTTPSConnection(running.host, running.ports[0], timeout=2, context=_unchecked(ssl)))
         if secure
-        else (lambda: http.client.HTTPConnection("localhost", running.ports[0], timeout=2))
+        else (lambda: http.client.HTTPConnection(running.host, running.ports[0], timeout=2))
     )
     try:
         connection = kind()
@@ -271,12 +271,13 @@ def _same_command() -> list[str]:
     return [sys.executable, "-m", "mlops_cli", *rest]
 
 
-def _unit(context: Context) -> str:
+def _unit() -> str:
     import shlex
 
-    data = context.settings.paths.data
     given = os.environ.get("MLOPS_HOME")
-    home = f"Environment={shlex.quote('MLOPS_HOME=' + given)}\n" if given else ""
+    # As systemd reads a line: quotes as in a shell, and its own signs doubled.
+    start = shlex.join(_same_command()).replace("%", "%%").replace("$", "$$")
+    home = f"Environment={shlex.quote('MLOPS_HOME=' + given).replace('%', '%%')}\n" if given else ""
     return f"""[Unit]
 Description=mlops tracking server
 After=network-online.target
@@ -284,14 +285,11 @@ Wants=network-online.target
 
 [Service]
 Type=simple
-{home}ExecStart={shlex.join(_same_command())}
+{home}ExecStart={start}
 Restart=on-failure
 RestartSec=2
 TimeoutStopSec=60
 NoNewPrivileges=true
-ProtectSystem=strict
-PrivateTmp=true
-ReadWritePaths={data}
 
 [Install]
 WantedBy=default.target

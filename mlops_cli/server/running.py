@@ -16,8 +16,11 @@ from ..errors import Conflict, TimedOut
 
 
 class Running(NamedTuple):
+    """`url` is how others reach it; `host` is an address by which this machine does."""
+
     pid: int
     url: str
+    host: str
     ports: tuple[int, ...]
     started_at: float
 
@@ -42,9 +45,10 @@ def claimed(data: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def tell(data: Path, *, url: str, ports: list[int]) -> None:
+def tell(data: Path, *, url: str, host: str, ports: list[int]) -> None:
     """Writes down where the server of this process listens."""
-    facts = {"pid": os.getpid(), "url": url, "ports": ports, "started_at": time.time()}
+    near = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    facts = {"pid": os.getpid(), "url": url, "host": near, "ports": ports, "started_at": time.time()}
     part = _note(data).with_suffix(f".{os.getpid()}.part")
     part.write_text(json.dumps(facts), encoding="utf-8")
     part.replace(_note(data))
@@ -56,7 +60,8 @@ def find(data: Path) -> Running | None:
         return None
     try:
         facts: Any = json.loads(_note(data).read_text(encoding="utf-8"))
-        return Running(int(facts["pid"]), str(facts["url"]), tuple(facts["ports"]), float(facts["started_at"]))
+        where = str(facts["url"]), str(facts["host"]), tuple(facts["ports"])
+        return Running(int(facts["pid"]), *where, float(facts["started_at"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

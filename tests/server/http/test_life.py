@@ -109,6 +109,18 @@ def test_in_the_background_it_says_where_it_is_and_ends_when_told(mlops: Any, ho
     assert not (home / "server.json").exists()
 
 
+def test_a_server_for_everybody_is_found_by_its_own_machine(mlops: Any) -> None:
+    started = mlops(
+        "server", "up", "--host", "0.0.0.0", "--port", "0", "--url", "https://mlops.example.org/", "--detach"
+    )
+    try:
+        assert "export MLOPS_SERVER=https://mlops.example.org\n" in started.stdout
+        told = json.loads(mlops("server", "status", "--json").stdout)
+        assert (told["url"], told["answers"]) == ("https://mlops.example.org", True)
+    finally:
+        mlops("server", "stop")
+
+
 def test_a_start_that_fails_says_why_even_in_the_background(mlops: Any, home: Path) -> None:
     import socket
 
