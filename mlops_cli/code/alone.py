@@ -45,10 +45,12 @@ def capture_folder(
     exclude: frozenset[Path] = frozenset(),
     policy: str = "redact",
     known: tuple[str, ...] = (),
+    started_ns: int | None = None,
 ) -> Code:
     """The script, and (given `staging`) the code files around it when there are any.
 
-    Only what looks like code is taken: nobody's data, environment or home folder.
+    Only what looks like code is taken: nobody's data, environment or home folder. What was changed since `started_ns`
+    was written by the run itself, which lives beside us; the script is code all the same.
     """
     if script is None:
         return Code(can_rebuild_from_diff=False)
@@ -68,7 +70,7 @@ def capture_folder(
     code = Code(entry_point=path.name, diff=diff, altered=tuple(altered), left_out=tuple(left_out))
     if staging is None:
         return code
-    files = list(_files(path, limits, exclude, left_out))
+    files = list(_files(path, limits, exclude, started_ns, left_out))
     if [path] == files and diff:
         return code
     artifacts: tuple[CodeArtifact, ...] = ()
@@ -87,7 +89,9 @@ def capture_folder(
     )
 
 
-def _files(script: Path, limits: Limits, exclude: frozenset[Path], left_out: list[LeftOut]) -> Iterator[Path]:
+def _files(
+    script: Path, limits: Limits, exclude: frozenset[Path], started_ns: int | None, left_out: list[LeftOut]
+) -> Iterator[Path]:
     """The script first, then what looks like code below its folder, as long as the bounds allow."""
     yield script
     folder = script.parent
@@ -95,8 +99,11 @@ def _files(script: Path, limits: Limits, exclude: frozenset[Path], left_out: lis
         left_out.append(LeftOut(str(folder), "too general a folder to be taken as code"))
         return
     total, count = 0, 0
-    for path, size in _walk(folder, exclude):
+    for path, size, changed_ns in _walk(folder, exclude):
         if path == script:
+            continue
+        if started_ns is not None and changed_ns > started_ns:
+            left_out.append(LeftOut(str(path.relative_to(folder)), "not code: it was changed since the run began"))
             continue
         if size > min(_FILE_BYTES, limits.file_bytes):
             left_out.append(LeftOut(str(path.relative_to(folder)), f"{size} bytes"))
@@ -108,7 +115,7 @@ def _files(script: Path, limits: Limits, exclude: frozenset[Path], left_out: lis
         yield path
 
 
-def _walk(folder: Path, exclude: frozenset[Path]) -> Iterator[tuple[Path, int]]:
+def _walk(folder: Path, exclude: frozenset[Path]) -> Iterator[tuple[Path, int, int]]:
     for here, folders, names in os.walk(folder):
         depth = len(Path(here).relative_to(folder).parts)
         folders[:] = sorted(name for name in folders if depth < _DEPTH and _is_code_folder(Path(here, name), exclude))
@@ -120,7 +127,7 @@ def _walk(folder: Path, exclude: frozenset[Path]) -> Iterator[tuple[Path, int]]:
                 except OSError:
                     continue  # gone since the folder was listed
                 if stat.S_ISREG(info.st_mode):
-                    yield path, info.st_size
+                    yield path, info.st_size, info.st_ctime_ns  # moves with each change; mtime is a program's to set
 
 
 def _is_code_folder(path: Path, exclude: frozenset[Path]) -> bool:

@@ -28,8 +28,11 @@ def capture(
     exclude: frozenset[Path] = frozenset(),
     policy: str = "redact",
     known: Iterable[str] = (),
+    started_ns: int | None = None,
 ) -> Code:
     """What the code of a run is. `staging` is an existing folder for the artifact and for scratch files.
+
+    `started_ns`: when the run began, which may be writing already; git's status tells it where there is a repository.
 
     `exclude`: files and folders that the run writes (absolute). `policy` and `known` are those of `secrets`;
     `refuse` is for the caller to act on (`altered`). What could not be read is in `left_out`.
@@ -37,7 +40,16 @@ def capture(
     limits = limits or Limits()
     known = tuple(known) if policy != "keep" else ()
     if status is None or status.problem:
-        code = capture_folder(cwd, script, limits=limits, staging=staging, exclude=exclude, policy=policy, known=known)
+        code = capture_folder(
+            cwd,
+            script,
+            limits=limits,
+            staging=staging,
+            exclude=exclude,
+            policy=policy,
+            known=known,
+            started_ns=started_ns,
+        )
         if status is None:
             return code
         left_out = (LeftOut("the repository", status.problem), *code.left_out)

@@ -98,6 +98,7 @@ def _code(
         exclude=exclude,
         policy=spec.secrets,
         known=secrets.known_values(environ) if spec.secrets != "keep" else (),
+        started_ns=int(spec.started_at * 1e9),
     )
     return found, outputs
 

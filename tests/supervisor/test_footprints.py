@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import tarfile
 import time
 from pathlib import Path
 
@@ -57,6 +58,17 @@ def test_without_a_repository_outputs_are_no_code_either(recorded: Recorded) -> 
         newest = max(recorded.tasks(), key=lambda task: task["started"])
         keys.append([item["key"] for item in (newest["execution"].get("artifacts") or []) if item["key"] == "code"])
     assert keys == [[], []]
+
+
+def test_without_a_repository_what_the_run_writes_while_it_is_captured_is_no_code(recorded: Recorded) -> None:
+    (recorded.cwd / "helper.py").write_text("LR = 1")
+    (recorded.cwd / "train.sh").write_text("echo '{}' > made.json; cp -p helper.py copied.py; sleep 0.5")
+    assert recorded("sh", "train.sh").returncode == 0
+    task = recorded.task()
+    (code,) = [item for item in task["execution"]["artifacts"] if item["key"] == "code"]
+    with tarfile.open(code["uri"].removeprefix("file://")) as tar:
+        assert sorted(tar.getnames()) == ["helper.py", "train.sh"]
+    assert "made.json: not code: it was changed since the run began" in task["runtime"]["mlops_notes"]
 
 
 def _status(top: Path) -> git.Status:
