@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from mlops_cli.server.dispatch import dispatch
-from mlops_cli.testing.store import make_running_task, temporary_store
+from mlops_cli.server.store.store import Store
+from mlops_cli.testing.store import make_running_task
 
 
 @pytest.mark.parametrize(("endpoint", "is_durable"), [("completed", True), ("failed", True), ("started", False)])
-def test_only_an_end_waits_for_the_disk(tmp_path: Path, endpoint: str, is_durable: bool) -> None:
-    store = temporary_store(tmp_path)
+def test_only_an_end_waits_for_the_disk(store: Store, endpoint: str, is_durable: bool) -> None:
     task = make_running_task(store)
     said: list[str] = []
     store.db.connection.set_trace_callback(said.append)
@@ -23,8 +21,7 @@ def test_only_an_end_waits_for_the_disk(tmp_path: Path, endpoint: str, is_durabl
     assert store.db.connection.execute("PRAGMA synchronous").fetchone()[0] == 1
 
 
-def test_a_durable_write_that_fails_leaves_the_connection_as_it_was(tmp_path: Path) -> None:
-    store = temporary_store(tmp_path)
+def test_a_durable_write_that_fails_leaves_the_connection_as_it_was(store: Store) -> None:
     with pytest.raises(ZeroDivisionError), store.db.write(durable=True) as connection:
         assert connection.execute("PRAGMA synchronous").fetchone()[0] == 2
         raise ZeroDivisionError
