@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import importlib.util
 import json
 import os
@@ -61,7 +62,7 @@ class Told:
         return self.out.splitlines()
 
 
-@dataclass(frozen=True)
+@dataclass
 class Server:
     """Our server; `env` is what it printed for the SDK."""
 
@@ -69,11 +70,26 @@ class Server:
     home: Path
     env: dict[str, str]
     token: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def replace(self) -> None:
+        """Kills the server without a warning and starts another one on the same store and port."""
+        self.process.kill()
+        self.process.wait()
+        self.process = _start(self.home, self.log, port=int(self.url.rpartition(":")[2]))
+        _variables(self.process, self.log, {"CLEARML_API_HOST"})
 
     def call(self, endpoint: str, body: dict[str, Any]) -> Any:
         request = urllib.request.Request(f"{self.url}/v2.34/{endpoint}", json.dumps(body).encode(), self._headers())
         with urllib.request.urlopen(request, timeout=20) as answer:
             return json.load(answer)["data"]
+
+    def add(self, events: list[dict[str, Any]]) -> None:
+        lines = "\n".join(json.dumps(event) for event in events)
+        request = urllib.request.Request(f"{self.url}/events.add_batch", lines.encode(), self._headers())
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            assert json.load(answer)["data"]["added"] == len(events)
 
     def get(self, uri: str) -> bytes:
         with urllib.request.urlopen(urllib.request.Request(uri, headers=self._headers()), timeout=20) as answer:
@@ -111,22 +127,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def serving(folder: Path) -> Iterator[Server]:
     """A fresh server on a free port."""
     home, log = folder / "mlops", folder / "log"
-    env = {**_clean(), "HOME": str(folder), "MLOPS_HOME": str(home)}
-    with log.open("wb") as writer:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "mlops_cli", "server", "up", "--port", "0"], env=env, stdout=writer, stderr=writer
-        )
+    server, process = None, _start(home, log)
     try:
-        told = _variables(process, log)
-        url = told["CLEARML_API_HOST"]
-        access, secret = told["CLEARML_API_ACCESS_KEY"], told["CLEARML_API_SECRET_KEY"]
-        passwords = urllib.request.HTTPPasswordMgrWithPriorAuth()
-        passwords.add_password(None, url, access, secret, is_authenticated=True)
-        opener = urllib.request.build_opener(urllib.request.HTTPBasicAuthHandler(passwords))
-        with opener.open(f"{url}/auth.login", timeout=10) as answer:
-            token = json.load(answer)["data"]["token"]
-        yield Server(url, home, told, token)
+        needed = {"CLEARML_API_HOST", "CLEARML_WEB_HOST", "CLEARML_FILES_HOST", "CLEARML_API_SECRET_KEY"}
+        told = _variables(process, log, needed)
+        server = Server(told["CLEARML_API_HOST"], home, told, _log_in(told), process, log)
+        yield server
     finally:
+        process = server.process if server else process
         process.send_signal(signal.SIGTERM)
         try:
             assert process.wait(20) == 0, log.read_text()
@@ -135,16 +143,35 @@ def serving(folder: Path) -> Iterator[Server]:
     assert "Traceback" not in log.read_text(), log.read_text()
 
 
-def _variables(process: subprocess.Popen[bytes], log: Path) -> dict[str, str]:
+def _start(home: Path, log: Path, port: int = 0) -> subprocess.Popen[bytes]:
+    env = {**_clean(), "HOME": str(home.parent), "MLOPS_HOME": str(home)}
+    with log.open("wb") as writer:
+        return subprocess.Popen(
+            [sys.executable, "-m", "mlops_cli", "server", "up", "--port", str(port)],
+            env=env,
+            stdout=writer,
+            stderr=writer,
+        )
+
+
+def _variables(process: subprocess.Popen[bytes], log: Path, needed: set[str]) -> dict[str, str]:
     """The lines that the server prints for pasting, once it is ready."""
     until = time.monotonic() + 20
     while time.monotonic() < until and process.poll() is None:
         lines = [line.strip().removeprefix("export ") for line in log.read_text().splitlines()]
         found = dict(line.split("=", 1) for line in lines if line.startswith("CLEARML_") and "=" in line)
-        if {"CLEARML_API_HOST", "CLEARML_API_SECRET_KEY", "CLEARML_FILES_HOST", "CLEARML_WEB_HOST"} <= set(found):
+        if needed <= set(found):
             return found
         time.sleep(0.02)
     raise AssertionError(f"the server did not come up:\n{log.read_text()}")
+
+
+def _log_in(told: dict[str, str]) -> str:
+    both = f"{told['CLEARML_API_ACCESS_KEY']}:{told['CLEARML_API_SECRET_KEY']}"
+    headers = {"Authorization": f"Basic {base64.b64encode(both.encode()).decode()}"}
+    request = urllib.request.Request(f"{told['CLEARML_API_HOST']}/auth.login", headers=headers)
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return str(json.load(answer)["data"]["token"])
 
 
 @dataclass
@@ -160,12 +187,16 @@ class Running:
     process: subprocess.Popen[str]
     answer: Path
     log: Path
+    work: Path
 
     def wait_for_answer(self, timeout: float = 30) -> Any:
         until = time.monotonic() + timeout
-        while time.monotonic() < until and self.process.poll() is None:
+        while True:
+            has_ended = self.process.poll() is not None
             if self.answer.exists() and (text := self.answer.read_text()):
                 return json.loads(text)
+            if has_ended or time.monotonic() > until:
+                break
             time.sleep(0.05)
         raise AssertionError(f"no answer:\n{self.log.read_text()}")
 
@@ -210,11 +241,17 @@ class Sdk:
                 text=True,
             )
         try:
-            yield Running(process, work / "answer.json", log)
+            yield Running(process, work / "answer.json", log, work)
         finally:
             if process.poll() is None:
                 process.kill()
                 process.wait()
+
+    def at(self, folder: Path, program: str) -> None:
+        """A program that is there already, run in its folder."""
+        command, env = [sys.executable, program], self.environ({})
+        done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
 
     def command(self, name: str, *args: str, code: int = 0) -> str:
         """One of the SDK's own commands; what it printed."""

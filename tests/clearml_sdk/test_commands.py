@@ -60,22 +60,9 @@ def test_clearml_task_makes_a_draft_and_queues_it(server: Server, sdk: Sdk) -> N
     assert again["hyperparams"]["Args"]["epochs"]["value"] == "2"
 
 
-def test_a_run_with_the_default_configuration_is_recorded_through_its_reporting_process(
-    server: Server, sdk: Sdk
-) -> None:
-    plain = sdk.folder / "plain.conf"
-    plain.write_text('sdk { storage { cache { default_base_dir: "%s" } } }' % (sdk.folder / "cache"))
-    task = sdk("run.py", "plain", env={"CLEARML_CONFIG_FILE": str(plain)}).found["task"]
-    _check(server, task)
-
-
 @pytest.mark.parametrize("method", ["POST", "PUT"])
 def test_the_sdk_may_call_with_another_method_than_get(server: Server, sdk: Sdk, method: str) -> None:
     task = sdk("run.py", f"by {method}", env={"CLEARML_API_DEFAULT_REQ_METHOD": method}).found["task"]
-    _check(server, task)
-
-
-def _check(server: Server, task: str) -> None:
     document = server.call("tasks.get_by_id", {"task": task})["task"]
     assert document["status"] == "completed"
     assert document["hyperparams"]["General"]["depth"]["value"] == "3"
