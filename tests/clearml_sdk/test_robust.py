@@ -53,7 +53,7 @@ def test_our_commands_show_odd_names(server: Server, odd: dict[str, Any]) -> Non
 def test_forked_processes_and_threads_report_into_one_task_with_the_default_configuration(
     server: Server, sdk: Sdk
 ) -> None:
-    """By default a process of its own reports for all; without it, children of a fork spoil their parent's connection."""
+    """By default a process of its own reports for all; without it, forked children spoil their parent's connection."""
     plain = sdk.folder / "plain.conf"
     plain.write_text('sdk { storage { cache { default_base_dir: "%s" } } }' % (sdk.folder / "cache"))
     found = sdk("forks.py", env={"CLEARML_CONFIG_FILE": str(plain)}).found
