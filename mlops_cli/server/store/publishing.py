@@ -16,7 +16,7 @@ _READ = ("status", "system_tags", "started", "project", "models")
 
 def complete(store: Store, request: Document, caller: Caller) -> tuple[Document, int]:
     """Ends a task as completed, and publishes it when asked to; returns the fields set, and how many were published."""
-    with store.db.write() as connection:
+    with store.db.write(durable=True) as connection:
         old = stored(connection, TASKS, request["task"], *_READ)
         fields = set_status(connection, request, old, COMPLETED, caller)
         if not request.get("publish"):
