@@ -95,7 +95,9 @@ def up(
             base = url.rstrip("/") or _url(host, service.ports[0], is_tls=certificate is not None)
 
             def ready() -> None:
-                tell(paths.data, url=base, host=host, ports=service.ports)
+                near = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+                address = _url(near, service.ports[0], is_tls=certificate is not None)
+                tell(paths.data, url=base, address=address, ports=service.ports)
                 _introduce(context, base, made, classic=classic_ports)
 
             service.run(ready)
@@ -198,16 +200,17 @@ def _health(running: Running) -> dict[str, Any]:
     import http.client
     import json
     import ssl
+    from urllib.parse import urlsplit
 
-    secure = running.url.startswith("https")
-    # Ourselves, by a port that we hold: a certificate for another name proves nothing here.
-    kind: Any = (
-        (lambda: http.client.HTTPSConnection(running.host, running.ports[0], timeout=2, context=_unchecked(ssl)))
-        if secure
-        else (lambda: http.client.HTTPConnection(running.host, running.ports[0], timeout=2))
-    )
+    parts = urlsplit(running.address)
+    host, port = str(parts.hostname), running.ports[0]
+    connection: http.client.HTTPConnection
+    if parts.scheme == "https":
+        # Ourselves, by a port that we hold: a certificate for another name proves nothing here.
+        connection = http.client.HTTPSConnection(host, port, timeout=2, context=_unchecked(ssl))
+    else:
+        connection = http.client.HTTPConnection(host, port, timeout=2)
     try:
-        connection = kind()
         connection.request("GET", "/health")
         found: dict[str, Any] = json.loads(connection.getresponse().read())
     except (OSError, ValueError, http.client.HTTPException):

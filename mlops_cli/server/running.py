@@ -16,11 +16,11 @@ from ..errors import Conflict, TimedOut
 
 
 class Running(NamedTuple):
-    """`url` is how others reach it; `host` is an address by which this machine does."""
+    """`url` is how others reach it; `address` (a URL, too) is how this machine does, with no proxy between."""
 
     pid: int
     url: str
-    host: str
+    address: str
     ports: tuple[int, ...]
     started_at: float
 
@@ -45,10 +45,9 @@ def claimed(data: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def tell(data: Path, *, url: str, host: str, ports: list[int]) -> None:
+def tell(data: Path, *, url: str, address: str, ports: list[int]) -> None:
     """Writes down where the server of this process listens."""
-    near = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
-    facts = {"pid": os.getpid(), "url": url, "host": near, "ports": ports, "started_at": time.time()}
+    facts = {"pid": os.getpid(), "url": url, "address": address, "ports": ports, "started_at": time.time()}
     part = _note(data).with_suffix(f".{os.getpid()}.part")
     part.write_text(json.dumps(facts), encoding="utf-8")
     part.replace(_note(data))
@@ -60,7 +59,7 @@ def find(data: Path) -> Running | None:
         return None
     try:
         facts: Any = json.loads(_note(data).read_text(encoding="utf-8"))
-        where = str(facts["url"]), str(facts["host"]), tuple(facts["ports"])
+        where = str(facts["url"]), str(facts["address"]), tuple(facts["ports"])
         return Running(int(facts["pid"]), *where, float(facts["started_at"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None

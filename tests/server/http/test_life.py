@@ -143,7 +143,7 @@ def test_the_unit_starts_the_same_server(mlops: Any, home: Path) -> None:
     assert f"MLOPS_HOME={home}" in unit
 
 
-def test_it_serves_https_by_certificate_files(tmp_path: Path) -> None:
+def test_it_serves_https_by_certificate_files(tmp_path: Path, mlops: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     certificate, secret = tmp_path / "c.pem", tmp_path / "k.pem"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
@@ -154,6 +154,8 @@ def test_it_serves_https_by_certificate_files(tmp_path: Path) -> None:
         assert process.url.startswith("https://")
         answer = requests.get(f"{process.url}/auth.login", auth=key_of(process), verify=str(certificate), timeout=5)
         assert answer.status_code == 200
+        monkeypatch.setenv("MLOPS_HOME", str(tmp_path / "home"))
+        assert json.loads(mlops("server", "status", "--json").stdout)["answers"] is True
         assert "; Secure" in answer.headers["set-cookie"]
 
 
