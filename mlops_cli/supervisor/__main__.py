@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 
 def main(args: list[str]) -> int:
@@ -15,6 +16,7 @@ def main(args: list[str]) -> int:
     from ..spool.folder import RunFolder  # noqa: PLC0415
     from .adoption import stand_by  # noqa: PLC0415
     from .settle import meant_for, own_server  # noqa: PLC0415
+    from .spec import with_settings  # noqa: PLC0415
 
     if os.getpid() != os.getsid(0):
         try:
@@ -25,8 +27,10 @@ def main(args: list[str]) -> int:
     server = meant_for(folder)
     if not server:
         # The sdk reads no settings in the training process: what they say is noted here, for whoever sends the rest.
-        server = str(load_settings()["server"])
-        folder.write_json("spec.json", {**(folder.read_json("spec.json") or {}), "server": server})
+        spec = folder.read_json("spec.json") or {}
+        settings = load_settings(cwd=Path(str(spec.get("cwd") or os.sep)))
+        server = str(settings["server"])
+        folder.write_json("spec.json", with_settings(spec, settings))
     stand_by(folder, own_server(server, lambda: connect(load_settings())))
     return 0
 

@@ -6,9 +6,12 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .texts import as_text
+
+if TYPE_CHECKING:
+    from ..config.settings import Settings
 
 RUN, SDK = "run", "sdk"
 
@@ -70,6 +73,19 @@ def from_json(data: dict[str, Any] | None) -> RunSpec:
     kept.setdefault("cwd", os.sep)
     kept.setdefault("started_at", time.time())
     return RunSpec(**kept)
+
+
+def with_settings(data: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    """The spec of a run that began without reading the settings (the sdk's): what they say where it says nothing."""
+    said = {
+        "server": str(settings["server"]),
+        "project": settings.project,
+        "secrets": settings.secrets if settings.secrets != "refuse" else "redact",  # too late: it runs
+        "max_file_bytes": settings["capture.max_file_bytes"],
+        "max_total_bytes": settings["capture.max_total_bytes"],
+        "environment": list(settings["capture.environment"]),
+    }
+    return {**data, **{name: value for name, value in said.items() if not data.get(name)}}
 
 
 def _short_name(argv: Sequence[str]) -> str:
