@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from mlops_cli.server import live
 from mlops_cli.server.dispatch import dispatch
 from mlops_cli.server.http import exchange, serve
 from mlops_cli.server.http.app import Face
@@ -38,7 +39,10 @@ def later(seconds: float, function: Callable[[], Any]) -> threading.Timer:
     return timer
 
 
-def test_a_follower_waits_for_news_and_gets_it_at_once(served: Served, client: Any, make_task: Make) -> None:
+def test_a_follower_waits_for_news_and_gets_it_at_once(
+    served: Served, client: Any, make_task: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "LOOK_S", 60.0)  # it must be woken, not look for itself
     task = make_task()
     with connected(served) as other:
         timer = later(0.3, lambda: other("events.add_batch", line(task, "news")))
@@ -47,11 +51,11 @@ def test_a_follower_waits_for_news_and_gets_it_at_once(served: Served, client: A
         took = time.monotonic() - started
         timer.join()
     assert len(chunks) == 1
-    assert 0.25 < took < 0.9
+    assert 0.25 < took < 10
     last = chunks[0]["id"]
     started = time.monotonic()
     assert client("events.get_console", task=task, after=last, wait_s=0.4)["chunks"] == []
-    assert 0.35 < time.monotonic() - started < 2
+    assert 0.35 < time.monotonic() - started < 10
     assert client("events.get_task_log", task=task, wait_s=20)["events"][0]["msg"] == "news"
 
 
@@ -124,7 +128,7 @@ def test_many_followers_do_not_hold_up_other_calls(served: Served, client: Any, 
     time.sleep(0.3)
     started = time.monotonic()
     client("debug.ping")
-    assert time.monotonic() - started < 0.5
+    assert time.monotonic() - started < 5
     client("events.add_batch", line(task, "news"))
     for thread in threads:
         thread.join(10)
@@ -137,7 +141,7 @@ def test_an_odd_wait_is_no_wait(client: Any, make_task: Make, wait: Any) -> None
     body = json.dumps({"task": task, "wait_s": wait})
     started = time.monotonic()
     assert client.ask("events.get_console", data=body).json()["data"]["chunks"] == []
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 10
 
 
 def test_a_stop_answers_who_waits_and_what_is_under_way(tmp_path: Path) -> None:
