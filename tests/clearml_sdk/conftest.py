@@ -211,7 +211,10 @@ class Sdk:
 
     def __call__(self, program: str, *args: str, code: int = 0, timeout: float = 60, **options: Any) -> Ran:
         with self.start(program, *args, **options) as run:
-            ended = run.process.wait(timeout)
+            try:
+                ended = run.process.wait(timeout)
+            except subprocess.TimeoutExpired as exc:
+                raise AssertionError(f"{program} does not end:\n{run.log.read_text()}") from exc
         text = run.log.read_text()
         assert ended == code, f"{program} ended with {ended}:\n{text}"
         found = json.loads(run.answer.read_text()) if run.answer.exists() else {}

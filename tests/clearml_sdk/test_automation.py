@@ -9,22 +9,25 @@ import pytest
 from .conftest import Sdk, Server
 
 
-def test_a_pipeline_of_three_steps_runs_here_and_passes_its_results_on(server: Server, sdk: Sdk) -> None:
-    found = sdk("pipeline.py", timeout=120).found
-    assert found["statuses"] == {"make": "completed", "square": "completed", "total": "completed"}
+def test_a_pipeline_of_functions_and_a_clone_runs_here_and_passes_its_results_on(server: Server, sdk: Sdk) -> None:
+    found = sdk("pipeline.py", timeout=110).found
+    assert found["statuses"] == dict.fromkeys(("make", "square", "total", "trial"), "completed")
     assert all(found["parents"].values())
     assert found["result"] == "15"
     assert found["successful"] is True
     controller = server.call("tasks.get_by_id", {"task": found["pipeline"]})["task"]
     assert controller["status"] == "completed"
     assert "pipeline" in controller["system_tags"]
+    trial = server.call("tasks.get_by_id", {"task": found["steps"]["trial"]})["task"]
+    assert {name: item["value"] for name, item in trial["hyperparams"]["Args"].items()} == {"x": "4", "y": "3"}
+    assert server.mlops("metrics", trial["id"], "score/value", "--csv").lines[-1].split(",")[-1] in ("7", "7.0")
     shown = server.mlops("show", found["steps"]["make"], "--json").json
     assert shown["parent"] == found["pipeline"]
     assert "making 4" in server.mlops("logs", found["steps"]["make"], "--all").out
 
 
 def test_a_grid_search_of_four_trials_finds_the_best(server: Server, sdk: Sdk) -> None:
-    found = sdk("search.py", timeout=120).found
+    found = sdk("search.py", timeout=110).found
     tried = [(row["Args/x"], row["Args/y"]) for row in found["parameters"]]
     assert sorted(tried) == [("0", "0"), ("0", "3"), ("1", "0"), ("1", "3")]
     assert tried[0] == ("1", "3")

@@ -11,7 +11,7 @@ from .conftest import Sdk, Server
 
 @pytest.fixture(scope="module")
 def found(sdk: Sdk) -> dict[str, Any]:
-    answer: dict[str, Any] = sdk("datasets.py", timeout=120).found
+    answer: dict[str, Any] = sdk("datasets.py", timeout=110).found
     return answer
 
 

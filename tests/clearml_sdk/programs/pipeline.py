@@ -1,4 +1,6 @@
-"""A pipeline of three steps, run here: two functions and, between them, a change of a parameter."""
+"""A pipeline of four steps, run here: three functions, and a clone of a task with another parameter."""
+
+from pathlib import Path
 
 from answer import answer
 from clearml import PipelineController, Task
@@ -24,6 +26,10 @@ def total(numbers, offset=0):
 
 
 if __name__ == "__main__":
+    base = Task.create(
+        "pipes", "a trial", script=str(Path("trial.py").absolute()), packages=[], force_single_script_file=True
+    )
+    base.set_parameters({"Args/x": 0, "Args/y": 0})
     pipe = PipelineController("three steps", "pipes", "1.0", add_pipeline_tags=True, pool_frequency=0.01)
     pipe.add_parameter("count", 4)
     pipe.add_function_step("make", make, {"count": "${pipeline.count}"}, function_return=["numbers"])
@@ -34,6 +40,9 @@ if __name__ == "__main__":
         {"numbers": "${square.squares}", "offset": 1},
         function_return=["result"],
         monitor_metrics=[("Summary", "total")],
+    )
+    pipe.add_step(
+        "trial", base_task_id=base.id, parents=["make"], parameter_override={"Args/x": "${pipeline.count}", "Args/y": 3}
     )
     pipe.start_locally(run_pipeline_steps_locally=True)
     pipe.wait()
