@@ -33,12 +33,16 @@ class Writer(Protocol):
 
 
 class Follower:
-    """One run's follower. `tick` reads what is new; `add` names an event file that the hook saw being opened."""
+    """One run's follower. `tick` reads what is new; `add` names an event file that the hook saw being opened.
+
+    Printed points go to `printer`, where they are to be told apart.
+    """
 
     def __init__(
         self,
         writer: Writer,
         *,
+        printer: Writer | None = None,
         folders: Sequence[Path],
         files: Path,
         since: float,
@@ -46,6 +50,7 @@ class Follower:
         printed: PrintedMetrics | None = None,
     ) -> None:
         self._writer = writer
+        self._printer = printer or writer
         self._folders = list(folders)
         self._files = files
         self._since = since
@@ -78,7 +83,7 @@ class Follower:
         points = [point for line in lines for point in self._printed.feed(line)]
         for point in points:
             metric, variant = split_name(point.name)
-            self._writer.scalar(metric, variant, point.step, point.value, now)
+            self._printer.scalar(metric, variant, point.step, point.value, now)
         return len(points)
 
     def tick(self, now: float, *, is_last: bool = False) -> int:

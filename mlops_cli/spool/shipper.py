@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import MlopsError
-from .events import sort_batch
+from .events import Sorted, sort_batch
 from .folder import RunFolder
+from .precedence import Precedence
 from .reader import BATCH_BYTES, Batch, StreamReader, segments, streams
 
 Json = dict[str, Any]
@@ -42,7 +43,8 @@ class Shipper:
     """One run's sender; one process at a time, the holder of the folder's lock.
 
     `send` takes a body for `events.add_columns` and raises our errors; `on_note` takes each note that is no event;
-    `upload` puts a file where it stays and gives its URL (without it, the URL of the file itself is sent).
+    `upload` puts a file where it stays and gives its URL (without it, the URL of the file itself is sent); `clean`
+    takes what is not to be stored out of a text.
     """
 
     def __init__(
@@ -52,14 +54,17 @@ class Shipper:
         on_note: Callable[[Json], object],
         *,
         upload: Callable[[Path], str] | None = None,
+        clean: Callable[[str], str] = str,
         batch_bytes: int = BATCH_BYTES,
     ) -> None:
         self._folder = folder
         self._send = send
         self._on_note = on_note
         self._upload = upload
+        self._clean = clean
         self._batch_bytes = batch_bytes
         self._acknowledged = acknowledged(folder)
+        self._precedence = Precedence(_shadowed(folder))
         self._readers: dict[str, StreamReader] = {}
         self._synced: dict[str, int] = {}
         self._saved_at = self._swept_at = self._synced_at = time.monotonic()
@@ -110,7 +115,7 @@ class Shipper:
         return False
 
     def _deliver(self, stream: str, batch: Batch) -> None:
-        found = sort_batch(batch, self._folder, self._upload)
+        found = self._sort(stream, batch)
         body = {
             "run": self._folder.run_id,
             "stream": stream,
@@ -129,6 +134,14 @@ class Shipper:
         for n, count in enumerate((batch.points, len(found.events), len(found.others), batch.torn)):
             self._counts[n] += count
 
+    def _sort(self, stream: str, batch: Batch) -> Sorted:
+        for note in batch.notes:
+            if note.get("k") in ("text", "console") and isinstance(note.get("text"), str):
+                note["text"] = self._clean(note["text"])
+        found = sort_batch(batch, self._folder, self._upload)
+        found.scalars = self._precedence.yielding(stream, found.scalars)
+        return found
+
     def _move_to(self, stream: str, reader: StreamReader, at: int, expected: int) -> None:
         """The store is elsewhere than we remember: ahead (we died before we saved), or back (it lost something)."""
         while at < expected:
@@ -136,7 +149,7 @@ class Shipper:
             if batch.is_empty:
                 break
             # The store has the events; whether their neighbours were handed over, nobody knows.
-            self._hand_over(sort_batch(batch, self._folder, self._upload).others)
+            self._hand_over(self._sort(stream, batch).others)
             at = batch.next
         self._acknowledge(stream, expected)
 
@@ -150,7 +163,8 @@ class Shipper:
 
     def _save(self) -> None:
         if self._is_dirty:
-            self._folder.write_json("state.json", {"streams": self._acknowledged})
+            shadowed = sorted(self._precedence.shadowed)
+            self._folder.write_json("state.json", {"streams": self._acknowledged, "shadowed": shadowed})
             self._is_dirty = False
         self._saved_at = time.monotonic()
 
@@ -179,6 +193,11 @@ def acknowledged(folder: RunFolder) -> dict[str, int]:
     """How far each stream of the folder was acknowledged."""
     known = (folder.read_json("state.json") or {}).get("streams")
     return {str(name): int(offset) for name, offset in known.items()} if isinstance(known, dict) else {}
+
+
+def _shadowed(folder: RunFolder) -> list[tuple[str, str]]:
+    known = (folder.read_json("state.json") or {}).get("shadowed")
+    return [(str(series[0]), str(series[1])) for series in known] if isinstance(known, list) else []
 
 
 def pending(folder: RunFolder) -> int:

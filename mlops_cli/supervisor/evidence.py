@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from .. import secrets
 from ..spool.folder import RunFolder
 from . import processes
 from .spec import SDK, RunSpec
-from .verdict import Evidence
+from .verdict import Evidence, last_traceback
 from .watch import Ending
 
 _TAIL_BYTES = 65536
@@ -23,7 +24,7 @@ def of_ending(folder: RunFolder, spec: RunSpec, ending: Ending, *, oom_before: i
         is_output_closed=ending.is_output_closed,
         oom_kills=max(0, oom_kills() - oom_before) if oom_before >= 0 else 0,
         is_sdk=spec.kind == SDK,
-        console_tail=console_tail(folder),
+        console_tail=_quotable(last_traceback(_console_tail(folder)), spec),
     )
 
 
@@ -37,12 +38,19 @@ def of_remains(folder: RunFolder, spec: RunSpec) -> Evidence:
         signal=left.get("signal"),
         is_rebooted=not is_known and child is not None and child.is_here() and child.boot != processes.boot_id(),
         is_sdk=spec.kind == SDK,
-        console_tail=console_tail(folder),
-        error=str(left.get("error") or ""),
+        console_tail=_quotable(last_traceback(_console_tail(folder)), spec),
+        error=_quotable(str(left.get("error") or ""), spec),
     )
 
 
-def console_tail(folder: RunFolder) -> str:
+def _quotable(text: str, spec: RunSpec) -> str:
+    """Without its secrets, before anything is cut from it: reasons and messages go into the store."""
+    if not text or spec.secrets == "keep":
+        return text
+    return secrets.scrub_text(text, known=secrets.known_values(os.environ), place="traceback").value
+
+
+def _console_tail(folder: RunFolder) -> str:
     """The end of what was printed; of stderr last, where tracebacks go."""
     texts = []
     for name in ("out", "err"):

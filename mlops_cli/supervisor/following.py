@@ -7,9 +7,11 @@ import os
 import time
 from pathlib import Path
 
-from ..follow.follower import Follower, Writer
+from ..follow.follower import Follower
 from ..follow.printed import PrintedMetrics
+from ..hook.records import Writer
 from ..spool.folder import RunFolder
+from ..spool.precedence import PRINTED
 from .collect import Collected
 from .reserve import data_at
 from .spec import RunSpec
@@ -21,7 +23,8 @@ class Following:
     """One run's followers. The spool must have been drained before, so that all marks are known."""
 
     def __init__(self, folder: RunFolder, spec: RunSpec, writer: Writer, collected: Collected) -> None:
-        self._writer = writer
+        # Points and how far the console was read lie in one stream, apart from what is logged: they yield to it.
+        self._printer = Writer(folder.path, stream=PRINTED)
         self._collected = collected
         self._console = [str(folder.console / name) for name in ("out", "err")]
         printed = PrintedMetrics(spec.patterns) if spec.printed or spec.patterns else None
@@ -30,6 +33,7 @@ class Following:
         self._read = {name: 0 if spec.patterns else collected.marks.get(name, 0) for name in self._console}
         self._follower = Follower(
             writer,
+            printer=self._printer,
             folders=[Path(spec.cwd)],
             files=folder.files,
             since=spec.started_at,
@@ -69,7 +73,7 @@ class Following:
         finally:
             os.close(fd)
         if self._read[name] != before:
-            self._writer.note({"k": "mark", "file": name, "at": self._read[name]})
+            self._printer.note({"k": "mark", "file": name, "at": self._read[name]})
 
     def _text(self, fd: int, name: str) -> bytes:
         """What comes next, behind what a full disk has cost: it may go while we read."""

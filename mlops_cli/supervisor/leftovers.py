@@ -28,9 +28,10 @@ def clear(folder: RunFolder, spec: RunSpec) -> None:
     with contextlib.suppress(OSError):
         words = {} if spec.secrets == "keep" else {"argv": secrets.scrub_argv(list(spec.argv)).value}
         folder.write_json("spec.json", {**spec.to_json(), **words})
-        end = folder.read_json("end.json")
-        if end:  # the message quotes the console
-            folder.write_json("end.json", {**end, "message": ""})
+        # Both quote what the program said last.
+        for name, quote in (("end.json", "message"), ("exit.json", "error")):
+            if (said := folder.read_json(name)) and said.get(quote):
+                folder.write_json(name, {**said, quote: ""})
 
 
 def _remove(path: str) -> None:

@@ -52,7 +52,7 @@ class Recording:
         self._collected = collect.fold_all(_read_notes(folder.path / NOTES))
         self._sent_args = bool(self.progress.get("args_told"))
         self._known = secrets.known_values(os.environ)
-        self._shipper = Shipper(folder, self._send, self._on_note, upload=self._upload)
+        self._shipper = Shipper(folder, self._send, self._on_note, upload=self._upload, clean=self._clean)
         self._console = ConsoleLog(folder, self._send, self.progress, scrub=spec.secrets != "keep", known=self._known)
         self._stop = stopping.Stop(folder, self.progress)
         self._following: Following | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,8 @@ KNOWN = "correct-horse-battery-7291"
 EDITED = "AKIA" + "Z2X3C4V5B6N7M8A9"
 CONFIGURED = "sk-ant-api03-" + "Zx9Yw8Vu7T" * 9
 IN_URL = "s3cr3tPassw0rd9"
+RAISED = "glpat-" + "x7Yb2Qk9Lm4Np8Rs3Tv5"
+TOLD = "sk-ant-api03-" + "Ab1Cd2Ef3G" * 9
 
 TRAIN = f"""
 import argparse, os, sys
@@ -50,6 +53,28 @@ def test_no_file_of_ours_holds_a_secret_when_the_run_is_over(mlops: Mlops, repos
     notes = mlops.show()["runtime"]["mlops_notes"]
     assert "a secret" in notes
     assert mlops.curve() == [(1, 0.5)]
+
+
+def test_what_a_program_dies_of_quotes_no_secret(mlops: Mlops) -> None:
+    spoken = f"{RAISED[:6]!r} {RAISED[6:]!r}"
+    (mlops.cwd / "dies.py").write_text(f"raise ValueError('no entry for ' + {spoken})\n")
+    (mlops.cwd / "inside.py").write_text(
+        "import mlops_cli\nrun = mlops_cli.init()\n"
+        f"run.text('notes', 'the key is ' + {TOLD[:6]!r} {TOLD[6:]!r})\n"
+        f"raise ValueError('no entry for ' + {spoken})\n"
+    )
+    assert RAISED in mlops("run", sys.executable, "dies.py").errors.split("\nmlops: ")[0]
+    task = mlops.show()
+    assert "no entry for <redacted>" in task["status_reason"]
+    assert "no entry for <redacted>" in task["status_message"]
+    done = subprocess.run(
+        [sys.executable, "inside.py"], cwd=mlops.cwd, env=mlops.environment, capture_output=True, check=False
+    )
+    assert done.returncode == 1
+    assert "no entry for <redacted>" in mlops.show()["status_reason"]
+    assert mlops.live() == []
+    for secret in (RAISED, TOLD):
+        assert list(_holding(mlops.home, secret)) == [], secret
 
 
 def test_a_secret_that_may_not_be_stored_stops_the_run_before_it_starts(mlops: Mlops) -> None:

@@ -350,3 +350,26 @@ def test_shippers_killed_again_and_again_lose_and_double_nothing(
     stored = sender.store.db.connection.execute("SELECT next FROM streams").fetchall()
     assert [row[0] for row in stored] == list(shipper.acknowledged(folder).values())
     assert os.path.exists(folder.path / "state.json")
+
+
+def test_what_was_only_printed_yields_to_what_was_logged(folder: RunFolder, sender: Sender) -> None:
+    logged, printed = Writer(folder.path, stream="1-1"), Writer(folder.path, stream="printed")
+    logged.log({"loss": 1 / 3}, 7)
+    for name, value in (("loss", 0.33), ("rate", 0.1)):
+        printed.scalar(name, name, 7, value)
+    assert sender.shipper(folder).drain().is_complete
+    logged.close()
+    # Another supervisor, after the logging process has ended.
+    printed.scalar("loss", "loss", 9, 0.44)
+    assert sender.shipper(folder).drain(final=True).is_complete
+    assert sender.points() == [(7, 1 / 3)]
+    assert sender.points("rate", "rate") == [(7, 0.1)]
+
+
+def test_texts_are_cleaned_before_they_are_stored(folder: RunFolder, sender: Sender) -> None:
+    writer = Writer(folder.path)
+    for kind in ("text", "console"):
+        writer.note({"k": kind, "metric": "m", "variant": "v", "text": "key: hush"})
+    sender.shipper(folder, clean=lambda text: text.replace("hush", "...")).drain()
+    assert [path.read_text() for path in folder.files.glob("text-*")] == ["key: ..."]
+    assert [entry["raw"] for body in sender.bodies for entry in body["console"]] == [b"key: ..."]

@@ -43,8 +43,8 @@ def test_a_helper_adds_parameters_and_changes_none() -> None:
         return {"k": "params", "section": "Args", "inner": inner, "items": items}
 
     notes = [told(True, lr="7"), told(False, lr="0.1"), told(True, lr="5", port="80"), told(True, port="81")]
-    for given in (notes, notes + notes):
-        found = fold_all(given).params["Args"]
+    for told_so_far in (notes, notes + notes):
+        found = fold_all(told_so_far).params["Args"]
         assert {name: item["value"] for name, item in found.items()} == {"lr": "0.1", "port": "81"}
 
 
