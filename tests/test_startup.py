@@ -78,6 +78,11 @@ def test_a_command_imports_its_own_module_alone() -> None:
     assert not ours & {"mlops_cli.commands.run", "mlops_cli.commands.ls", "mlops_cli.commands.diff"}
 
 
+def test_the_http_library_is_imported_when_a_server_is_asked_and_not_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLOPS_SERVER", "http://127.0.0.1:1")
+    assert not modules("status") & {"requests", "urllib3", "http.client", "ssl", "sqlite3", "msgspec"}
+
+
 def test_importing_the_package_imports_nothing() -> None:
     program = "import sys; before = set(sys.modules); import mlops_cli; print(sorted(set(sys.modules) - before))"
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
