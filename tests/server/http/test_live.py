@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import socket
@@ -233,6 +234,41 @@ def test_chunked_bodies_and_pipelined_requests_are_understood(served: Served) ->
             found += part
     assert found.count(b"HTTP/1.1 200") == 2
     assert found.index(b'"a":1') < found.index(b'"b":2')
+
+
+def test_what_is_written_in_one_turn_is_one_packet_and_closing_loses_none() -> None:
+    class Recorder(asyncio.Transport):
+        def __init__(self) -> None:
+            super().__init__()
+            self.writes: list[bytes] = []
+            self.is_closed = False
+
+        def write(self, data: Any) -> None:
+            self.writes.append(data)
+
+        def close(self) -> None:
+            self.is_closed = True
+
+        def is_closing(self) -> bool:
+            return self.is_closed
+
+        def get_write_buffer_size(self) -> int:
+            return 0
+
+    async def run() -> list[bytes]:
+        below = Recorder()
+        joined = serve.Joined(below, asyncio.get_running_loop())
+        joined.write(b"head")
+        joined.write(b"body")
+        assert joined.get_write_buffer_size() == 8
+        await asyncio.sleep(0)
+        joined.write(b"last")
+        joined.close()
+        await asyncio.sleep(0)
+        assert below.is_closed
+        return below.writes
+
+    assert asyncio.run(run()) == [b"headbody", b"last"]
 
 
 def test_a_proxy_is_believed_only_when_asked_to(tmp_path: Path) -> None:
