@@ -60,6 +60,21 @@ def test_killed_in_every_phase_nothing_is_lost_doubled_or_left_running(
     pytest.fail(f"{phase} was hit {hits[phase]} times in {TRIES} tries: {dict(hits)}")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(HITS))
+def test_killed_after_it_has_sent_something_nothing_is_sent_twice(
+    recorded: Recorded, tmp_path: Path, seed: int
+) -> None:
+    ledger, child = tmp_path / "ledger", tmp_path / "child.py"
+    child.write_text(CHILD.format(hook=str(Path(records.__file__).parent), ledger=str(ledger), seconds=2.0))
+    process = recorded.start(sys.executable, str(child))
+    wait_until(lambda: [path for path in recorded.folders() if (path / "state.json").exists()], "the first sending")
+    time.sleep(random.Random(f"sent {seed}").random() * 1.2)
+    process.kill()
+    process.wait(10)
+    _check(recorded, ledger)
+
+
 def _kill_in(recorded: Recorded, argv: list[str], phase: str, chance: random.Random) -> str:
     """Start a run, kill it (the supervisor alone, or everything) when it reaches the phase; the phase it had."""
     known = set(recorded.folders())
