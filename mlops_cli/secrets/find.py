@@ -14,7 +14,7 @@ from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
 
-from mlops_cli.secrets.names import is_literal, is_mixed, strength
+from mlops_cli.secrets.names import is_literal, is_mixed, strength, words_of
 
 REDACTED = "<redacted>"
 MARK = REDACTED.encode()
@@ -278,7 +278,7 @@ def _value_after(data: bytes, at: int, name_end: int, *, in_code: bool) -> Span 
     if quoted:
         value = quoted["value"].decode("latin-1")
         enough = len(value) >= 4 if power == 2 else len(value) >= 8 and is_mixed(value)
-        same = value.lower() == name.lower().split(".")[-1]
+        same = value.lower() == name.lower().split(".")[-1] or (in_code and _repeats(name, value))
         return Span(*quoted.span("value"), "named") if enough and is_literal(value) and not same else None
     bare = _bare().match(data, value_at)
     if bare is None:
@@ -291,6 +291,11 @@ def _value_after(data: bytes, at: int, name_end: int, *, in_code: bool) -> Span 
     ):
         return None
     return Span(*bare.span(), "named")
+
+
+def _repeats(name: str, value: str) -> bool:
+    """`SECRETS = "MLOPS_SECRETS"`, `get_credentials="GetCredentials"`: code that names a name, not a secret."""
+    return value.replace("_", "").isalpha() and words_of(name)[-1] in words_of(value)
 
 
 def _bare_is_secret(

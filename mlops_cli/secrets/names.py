@@ -39,7 +39,7 @@ def _placeholder() -> re.Pattern[str]:
     return re.compile(
         r"""[\s*x.•_-]*$ | .*<.*> | \$ | %[({A-Za-z] | .*\{.*\} |
     (none|null|nil|true|false|yes|no|undefined|auto|default|required|optional|str|int|bool|bytes|string|any|
-    redacted|hidden|masked|changeme|todo|unset|empty|example|password|passwd|token|secret|credentials?|api[_-]?key|your[-_].*|my[-_].*|os\.environ.*|process\.env.*|env\..*|args?\..*|self\..*|config\..*|
+    redact|refuse|keep|redacted|hidden|masked|changeme|todo|unset|empty|example|password|passwd|token|secret|credentials?|api[_-]?key|your[-_].*|my[-_].*|os\.environ.*|process\.env.*|env\..*|args?\..*|self\..*|config\..*|
     cfg\..*|getenv.*)[)\],;]*$""",
         re.IGNORECASE | re.VERBOSE,
     )

@@ -6,14 +6,17 @@ import base64
 import hashlib
 import struct
 import uuid
+from pathlib import Path
 
 import pytest
 
+from mlops_cli import secrets
 from mlops_cli.secrets import (
     REDACTED,
     is_secret_name,
     known_values,
     scrub_argv,
+    scrub_code,
     scrub_environ,
     scrub_text,
     scrub_url,
@@ -164,3 +167,17 @@ def test_urls_lose_passwords_and_keep_ssh_users() -> None:
 def test_hostile_text_costs_linear_time() -> None:
     for piece in ("password", "aB1_", "://", "key: ", "eyJ", "-----BEGIN PRIVATE KEY-----", "token=token="):
         scrub_text(piece * (200_000 // len(piece)))
+
+
+def test_code_that_names_a_name_keeps_it() -> None:
+    code = (
+        b'SECRETS = "MLOPS_SECRETS"\nget_credentials="GetCredentials"\nsecrets = "redact"\npassword = "Sup3rSecret!"\n'
+    )
+    clean = scrub_code(code).value
+    assert clean == code.replace(b"Sup3rSecret!", b"<redacted>")
+
+
+def test_our_own_sources_hold_no_secret() -> None:
+    package = Path(secrets.__file__).resolve().parent.parent
+    found = {path.name: scrub_code(path.read_bytes()).findings for path in package.rglob("*.py")}
+    assert not {name: findings for name, findings in found.items() if findings}
