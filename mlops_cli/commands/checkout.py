@@ -44,7 +44,7 @@ def checkout(
     )
     output = context.output
     for altered in done.altered:
-        output.warn(f"{altered.path}:{altered.line}: a secret ({altered.kind}) was hidden in the record")
+        output.warn(f"{altered.path}:{altered.line}: a secret was hidden in the record")
     for left in done.left_out:
         output.warn(f"{left.path} is not there: {left.why}")
     for note in done.notes:

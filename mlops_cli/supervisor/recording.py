@@ -50,6 +50,7 @@ class Recording:
         # A run that nobody has recorded yet needs no search for its task.
         self._may_have_twin = not is_fresh
         self._collected = collect.fold_all(_read_notes(folder.path / NOTES))
+        self._collected.marks.update(self.progress.get("marks") or {})
         self._sent_args = bool(self.progress.get("args_told"))
         self._known = secrets.known_values(os.environ)
         self._shipper = Shipper(folder, self._send, self._on_note, upload=self._upload, clean=self._clean)
@@ -126,7 +127,12 @@ class Recording:
 
     def drain(self, *, is_last: bool = False, deadline: float | None = None) -> bool:
         """Send what the spool and the console hold; whether nothing is left."""
-        drained = self._shipper.drain(deadline, final=is_last)
+        marks = dict(self._collected.marks)
+        try:
+            drained = self._shipper.drain(deadline, final=is_last)
+        finally:
+            if self._collected.marks != marks:
+                self.progress.note(marks=dict(self._collected.marks))
         is_sent = self._console.drain(is_last=is_last, deadline=deadline)
         self._send_changes()
         self._keep_alive()
@@ -265,6 +271,10 @@ class Recording:
     def _on_note(self, note: Mapping[str, Any]) -> None:
         """Kept before the shipper acknowledges it, so that whoever takes over folds the same picture."""
         if str(note.get("k")) not in collect.KINDS:
+            return
+        if note["k"] == "mark":
+            # One a second for days: only the last of each file counts, and a lost one costs a second look.
+            self._collected.fold(note)
             return
         line = json.dumps(note, separators=(",", ":")).encode() + b"\n"
         fd = os.open(self.folder.path / NOTES, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)

@@ -42,6 +42,26 @@ def test_a_living_child_is_adopted_and_recorded_to_its_end(recorded: Recorded) -
     assert recorded.console(task["id"]) == b"".join(b"step=%d loss=%d\n" % (step, step) for step in range(30))
 
 
+def test_how_far_the_console_was_read_is_kept_once_and_not_each_second(recorded: Recorded) -> None:
+    process = recorded.start(*python(COUNT.format(n=80)))
+    folder = _running(recorded, process)
+
+    def mark() -> int:
+        noted = json.loads((folder / "recording.json").read_text()).get("marks") or {}
+        return int(noted.get(str(folder / "console" / "out"), 0))
+
+    wait_until(lambda: mark() > 0, "the first mark")
+    first = mark()
+    wait_until(lambda: mark() > first, "the next mark")
+    assert not (folder / "notes.jsonl").exists() or "mark" not in (folder / "notes.jsonl").read_text()
+    process.kill()
+    process.wait()
+    recorded.settle()
+    wait_until(lambda: not recorded.live(), "the end", timeout=20)
+    task = recorded.task()
+    assert [event["iter"] for event in recorded.api.events.points(task["id"], "loss")] == list(range(80))
+
+
 def test_a_child_that_died_with_its_supervisor_is_settled_as_vanished(recorded: Recorded) -> None:
     process = recorded.start(*python(COUNT.format(n=200)))
     folder = _running(recorded, process)
