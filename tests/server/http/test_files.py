@@ -117,6 +117,21 @@ def test_deleted_is_gone_and_deleting_again_is_404(client: Any, served: Served) 
     assert list((served.store.files.root / "named").rglob("*")) == []
 
 
+def test_a_file_that_went_with_its_task_may_be_deleted_once_more(client: Any) -> None:
+    upload(client, (PATH, b"1"))
+    artifact = {"key": "a", "type": "custom", "mode": "output", "uri": f"{client.url}/{quote(PATH)}"}
+    task = client("tasks.create", {"name": "a task", "type": "training", "execution": {"artifacts": [artifact]}})
+    client("tasks.delete", {"task": task["id"], "force": True})
+    assert get(client, PATH).status_code == 404
+    assert [get(client, PATH, "DELETE").status_code for _ in range(2)] == [200, 404]
+
+
+def test_a_name_that_its_sender_has_quoted_stays_quoted(client: Any) -> None:
+    path = "proj/a %22b%22 %41/c"
+    assert upload(client, (path, b"1")).json() == [path]
+    assert get(client, path).content == b"1"
+
+
 def test_folders_are_deleted_with_everything_below(client: Any) -> None:
     upload(client, ("proj/t.1/a", b"1"), ("proj/t.1/b/c d", b"2"), ("proj/t.2/a", b"3"))
     asked = ["proj/t.1", f"{client.url}/proj/t.2/a", "proj/none"]
