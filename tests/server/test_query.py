@@ -234,6 +234,18 @@ def test_scrolling_is_not_shifted_by_what_is_added_meanwhile(call, store):
     assert subcode(call, "tasks.get_all", {"scroll_id": "nonsense"}) == 12
 
 
+@pytest.mark.parametrize("order", ["-started", "created"])
+def test_the_newest_of_a_project_are_found_without_sorting_the_project(call, store, order):
+    project = call("projects.create", name="large")["id"]
+    asked = []
+    store.db.connection.set_trace_callback(asked.append)
+    call("tasks.get_all", project=[project], order_by=[order], page=0, page_size=10)
+    store.db.connection.set_trace_callback(None)
+    listing = next(statement for statement in asked if "ORDER BY" in statement)
+    plan = [row["detail"] for row in store.db.connection.execute(f"EXPLAIN QUERY PLAN {listing}")]
+    assert not any(step.endswith("B-TREE FOR ORDER BY") for step in plan), plan
+
+
 def test_only_fields_answers_nested_parts_and_always_the_id(call, store):
     task_id = make_task(
         store,
