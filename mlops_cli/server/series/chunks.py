@@ -38,8 +38,12 @@ class Summary(NamedTuple):
 
 def summarize(points: Points) -> Summary:
     """The summary of one chunk, which must not be empty."""
-    steps, times = points.steps, points.times
-    values = points.values.tolist()
+    return summarize_values(points.steps, points.values, min(points.times), max(points.times))
+
+
+def summarize_values(steps: array[int], numbers: array[float], time_min: int, time_max: int) -> Summary:
+    """The same for who knows the times, or needs none."""
+    values = numbers.tolist()
     total = sum(values, 0.0)
     nans = 0
     if total != total:  # a NaN somewhere, or infinities of both signs
@@ -62,8 +66,8 @@ def summarize(points: Points) -> Summary:
         high,
         steps[values.index(high)] if has_numbers else steps[0],
         total,
-        min(times),
-        max(times),
+        time_min,
+        time_max,
     )
 
 

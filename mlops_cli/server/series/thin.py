@@ -13,10 +13,10 @@ from itertools import islice
 from operator import le
 from typing import NamedTuple
 
-from .chunks import NAN, Summary, summarize
+from .chunks import NAN, Summary, summarize_values
 from .columns import Points
 
-SMALL = 4
+SMALL = 3
 """A chunk is small when this many fit into a bucket."""
 
 OpenChunk = Callable[[Summary], Points]
@@ -134,7 +134,7 @@ def _split(points: Points, interval: int, start: int, by_time: bool) -> list[tup
     while begin < count:
         index = (xs[begin] - start) // interval
         end = bisect_left(xs, start + (index + 1) * interval, begin)
-        part = summarize(points.part(begin, end))
+        part = summarize_values(points.steps[begin:end], points.values[begin:end], 0, 0)
         found.append(
             (
                 index,
