@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from mlops_cli.client.names import read_names, remember
 from mlops_cli.commands import completion, names
 from mlops_cli.config.paths import locate
 
@@ -125,6 +126,34 @@ def test_a_bash_at_a_terminal_keeps_what_stands_before_a_word_break(
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         os.close(fd)
+
+
+@pytest.mark.parametrize("line", ["mlops show ", "mlops tag x -p ", "mlops run ", "mlops run x "])
+def test_bash_runs_nothing_that_somebody_called_an_experiment_or_a_file(line: str, home: Path, tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    (place / "$(touch pwned)").touch()
+    fill(home)
+    with (home / "cache" / "names").open("a") as file:
+        file.writelines(
+            f"{kind}\t$(touch${{IFS}}pwned)\n{kind}\t`touch${{IFS}}pwned`\n" for kind in ("task", "project")
+        )
+    said = subprocess.run(
+        [shell("bash"), "--norc", "-c", BASH, "bash", str(FOLDER / "mlops.bash"), line],
+        capture_output=True, text=True, timeout=20, env=no_python(tmp_path), cwd=place, check=False,
+    )  # fmt: skip
+    assert "touch" in said.stdout
+    assert [path.name for path in place.iterdir()] == ["$(touch pwned)"]
+
+
+def test_only_names_that_mean_themselves_to_a_shell_are_remembered(tmp_path: Path) -> None:
+    cache = tmp_path / "names"
+    plain = ["a/b-c_d.e", "größe", "lr=0.1,b=2", "@x:y", "50%"]
+    remember(
+        cache,
+        {"task": [*plain, "$(id)", "`id`", "a b", "a;b", "a*", "-rf", "a'b", 'a"b', "a\\b", "a\tb", "~x", "{a,b}"]},
+    )
+    assert read_names(cache, "task") == plain
 
 
 def test_bash_leaves_the_words_of_a_run_to_files(home: Path, tmp_path: Path) -> None:

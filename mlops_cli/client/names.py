@@ -15,6 +15,7 @@ MAX_EACH = 500
 """Completion with more candidates helps nobody, and the file is read at every TAB."""
 
 _SHORT = 8
+_PLAIN = "_./:@+,=%-"
 
 
 def remember(path: Path, found: Mapping[str, Iterable[str]]) -> None:
@@ -82,5 +83,6 @@ def _write(path: Path, content: str) -> None:
 
 
 def _clean(name: str) -> str:
-    """A name that is one word of one line; others are not offered, as no shell could complete them safely."""
-    return name if name.isprintable() and not any(map(str.isspace, name)) and len(name) <= 200 else ""
+    """A name that means itself to every shell; a `$(...)` that somebody else gave to an experiment is not offered."""
+    is_plain = all(char.isalnum() or char in _PLAIN for char in name)
+    return name if is_plain and len(name) <= 200 and not name.startswith("-") else ""

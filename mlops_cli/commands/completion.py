@@ -91,8 +91,8 @@ def _fish_values(flags: tuple[str, ...], *, takes: bool) -> str:
     for flag in flags:
         if flag in VALUES:
             return f" -x -a '{' '.join(VALUES[flag])}'"
-        if flag == "--project":
-            return " -x -a '(__mlops_names project)'"
+        if flag in ("--project", "--context"):
+            return f" -x -a '(__mlops_names {flag[2:]})'"
     return " -r -F" if takes else ""
 
 
@@ -158,6 +158,11 @@ __mlops_at() {
     esac
 }
 
+__mlops_files() {
+    mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+    compopt -o filenames 2> /dev/null
+}
+
 _mlops() {
     # `@` and `:` belong to our words: take the line apart at blanks, not at bash's word breaks.
     local line=${COMP_LINE:0:COMP_POINT} cur path="" words flags kinds word next
@@ -177,14 +182,15 @@ _mlops() {
             if [[ -n $words ]]; then return; fi
         fi
         # What follows the command of `run` is that program's own.
-        if [[ $path == run && $given == 1 ]]; then COMPREPLY=( $(compgen -f -- "$cur") ); return; fi
+        if [[ $path == run && $given == 1 ]]; then __mlops_files; return; fi
     done
     local choices="" strip=""
     case $value in
         -o|--output) choices="%FORMS%" ;;
         --color) choices="auto always never" ;;
         -p|--project) choices=$(__mlops_names project) ;;
-        ?*) COMPREPLY=( $(compgen -f -- "$cur") ); return ;;
+        --context) choices=$(__mlops_names context) ;;
+        ?*) __mlops_files; return ;;
         *)
             if [[ $cur == -* && $cur != -[0-9]* ]]; then choices=$flags
             else
@@ -194,7 +200,13 @@ _mlops() {
                 if [[ $path == run ]]; then choices+=" $(compgen -c -- "$cur") $(compgen -f -- "$cur")"; fi
             fi ;;
     esac
-    COMPREPLY=( $(compgen -W "$choices" -- "$cur") )
+    # Not `compgen -W`, which would run a `$(...)` in what somebody called an experiment, or a file.
+    local choice
+    COMPREPLY=()
+    while read -r choice; do
+        [[ -n $choice && $choice == "$cur"* ]] && COMPREPLY+=("$choice")
+    done <<< "${choices// /$'\n'}"
+    [[ $path == run ]] && compopt -o filenames 2> /dev/null
     # Bash completes only what stands after its last word break; an `@` it takes for the start of a word.
     if [[ $cur == *:* && $COMP_WORDBREAKS == *:* ]]; then
         strip=${cur%"${cur##*:}"}
@@ -251,6 +263,7 @@ _mlops() {
     -o|--output) compadd -- %FORMS%; return ;;
     --color) compadd -- auto always never; return ;;
     -p|--project) names=(${(f)"$(__mlops_names project)"}); compadd -a names; return ;;
+    --context) names=(${(f)"$(__mlops_names context)"}); compadd -a names; return ;;
     ?*) _files; return ;;
   esac
   if [[ $PREFIX == -* && $PREFIX != -[0-9]* ]]; then _describe -o flag flags; return; fi

@@ -21,7 +21,7 @@ class Page:
     def head(self, title: str) -> None:
         if self.lines:
             self.lines.append("")
-        self.lines.append(self.paint(title, "1"))
+        self.lines.append(self.paint(text.clean(title), "1"))
 
     def pairs(self, pairs: Iterable[tuple[str, str]], *, indent: int = 2) -> None:
         """`key  value` lines, values aligned and cut to the width; nothing for an empty value."""

@@ -69,15 +69,15 @@ class Output:
     def note(self, message: str) -> None:
         """Something worth knowing; `-q` silences it."""
         if not self.quiet:
-            self._say(message)
+            self._say(text.clean_lines(message))
 
     def detail(self, message: str) -> None:
         """Something worth knowing with `-v`."""
         if self.verbose:
-            self._say(message)
+            self._say(text.clean_lines(message))
 
     def warn(self, message: str) -> None:
-        self._say(f"{self._paint('warning:', '33')} {message}")
+        self._say(f"{self._paint('warning:', '33')} {text.clean_lines(message)}")
 
     def error(self, error: MlopsError) -> None:
         """The one form of every error: what failed and why, what to type next."""

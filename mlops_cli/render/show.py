@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from ..schemas import times
-from . import patches, tasks, values
+from . import patches, tasks, text, values
 from .blocks import Page
 
 Doc = Mapping[str, Any]
@@ -61,7 +61,7 @@ class Report:
 
     def head(self, page: Page) -> None:
         doc = self.doc
-        page.lines.append(page.paint(doc.get("name") or "(no name)", "1"))
+        page.lines.append(page.paint(text.clean(doc.get("name") or "(no name)"), "1"))
         word = tasks.status_word(doc.get("status"))
         state = page.paint(word, tasks.status_style(doc.get("status")))
         why = _why(doc)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from mlops_cli.errors import InvalidInput, NotFound
 from mlops_cli.render import console, patches, plots, table, terminal
+from mlops_cli.render.blocks import Page
 from mlops_cli.render.output import Output
 from mlops_cli.render.table import KEEP, METRIC, PARAMETER, USEFUL, Column
 
@@ -95,6 +96,15 @@ def test_json_is_one_document_without_rows_too() -> None:
     assert json.loads(write("json")[0])[1] == {"id": "2b4c", "name": "日本", "age": None, "lr": "0.25", "loss": "NaN"}
     assert json.loads(write("json", rows=[])[0]) == []
     assert [json.loads(line)["id"] for line in write("ndjson")[0].splitlines()] == ["1f3a", "2b4c"]
+
+
+def test_a_title_and_a_warning_cannot_move_the_terminal() -> None:
+    page = Page(width=80, color=True)
+    page.head("Configuration \x1b]0;t\x07")
+    assert page.lines == ["\x1b[1mConfiguration \\e]0;t\\x07\x1b[0m"]
+    err = io.StringIO()
+    Output(io.StringIO(), err).warn("\x1b[2Jgone")
+    assert err.getvalue() == "warning: \\e[2Jgone\n"
 
 
 def test_markdown_escapes_what_would_break_its_table() -> None:
