@@ -57,9 +57,10 @@ class FileServer:
             await self._work(self._room.expect, request.length or 0)
             async for block in gathered(receive):
                 await self._work(parts.feed, block)
-            stored = await self._work(parts.finish)
+            stored = parts.finish()
         finally:
-            await self._work(parts.discard)
+            if parts.is_open:
+                await self._work(parts.discard)
         return Answer(200, json.dumps([file.uri for file in stored], ensure_ascii=False).encode())
 
     async def put(self, request: Request, receive: Receive, path: str) -> Answer:

@@ -51,6 +51,11 @@ class Parts:
         except MultipartParseError as exc:
             raise InvalidInput("the upload is not valid multipart/form-data", subcode=0) from exc
 
+    @property
+    def is_open(self) -> bool:
+        """Whether a part has begun to come that did not end: `discard` has something to remove."""
+        return self._incoming is not None
+
     def finish(self) -> list[StoredFile]:
         if not self._is_complete:
             raise InvalidInput("the upload was cut off", subcode=0)
