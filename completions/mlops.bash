@@ -13,67 +13,67 @@ __mlops_names() {
 
 __mlops_at() {
     case "$1" in
-        "") words='run ls show logs metrics plot diff clone stop checkout tag note rename mv archive rm project artifact model status sync auth context server doctor export import config completion api plugin help version' flags='--version -V --debug --verbose -v --quiet -q --color --no-pager --no-input --user --project -p --json --output -o -h --help' kinds='' ;;
-        "run") words='' flags='--project -p --name -n --tag -t --note --type --metrics --no-printed-metrics --no-hook --secrets --upload --json-file --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
-        "ls") words='' flags='--project -p --since --sort -s --limit -n --all --archived --json --output -o --columns -c --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
-        "show") words='' flags='--json --output -o --columns -c --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
-        "logs") words='' flags='--follow -f --limit -n --all --raw --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
-        "metrics") words='' flags='--last --at --points --csv --machine --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
-        "plot") words='' flags='--metric -m --to --samples --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
-        "diff") words='' flags='--only --everything --best --tolerance --exit-code --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
-        "clone") words='' flags='-S --set --new-key --name -n --project -p --tag -t --dry-run --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
-        "stop") words='' flags='--now --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
-        "checkout") words='' flags='--worktree --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
-        "tag") words='' flags='--remove -r --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
-        "note") words='' flags='--append -a --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
-        "rename") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
-        "mv") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task project' ;;
-        "archive") words='' flags='--undo --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
-        "rm") words='' flags='--yes -y --dry-run --force --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
+        "") words='run ls show logs metrics plot diff clone stop checkout tag note rename mv archive rm project artifact model status sync auth context server doctor export import config completion api plugin help version' flags='--version -V --debug --verbose -v --quiet -q --color --no-pager --no-input --user --context --project -p --json --output -o -h --help' kinds='' ;;
+        "run") words='' flags='--project -p --name -n --tag -t --note --type --metrics --no-printed-metrics --no-hook --secrets --upload --json-file --debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='' ;;
+        "ls") words='' flags='--project -p --since --sort -s --limit -n --all --archived --json --output -o --columns -c --debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='' ;;
+        "show") words='' flags='--json --output -o --columns -c --debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='task' ;;
+        "logs") words='' flags='--follow -f --limit -n --all --raw --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='task' ;;
+        "metrics") words='' flags='--last --at --points --csv --machine --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='task' ;;
+        "plot") words='' flags='--metric -m --to --samples --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='task' ;;
+        "diff") words='' flags='--only --everything --best --tolerance --exit-code --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='task' ;;
+        "clone") words='' flags='-S --set --new-key --name -n --project -p --tag -t --dry-run --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='task' ;;
+        "stop") words='' flags='--now --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='task' ;;
+        "checkout") words='' flags='--worktree --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='task' ;;
+        "tag") words='' flags='--remove -r --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='task' ;;
+        "note") words='' flags='--append -a --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='task' ;;
+        "rename") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='task' ;;
+        "mv") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='task project' ;;
+        "archive") words='' flags='--undo --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='task' ;;
+        "rm") words='' flags='--yes -y --dry-run --force --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='task' ;;
         "project") words='ls show create rm' flags='-h --help' kinds='' ;;
-        "project ls") words='' flags='--json --output -o --columns -c --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
-        "project show") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='project' ;;
-        "project create") words='' flags='--description -d --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='project' ;;
-        "project rm") words='' flags='--yes -y --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='project' ;;
+        "project ls") words='' flags='--json --output -o --columns -c --debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='' ;;
+        "project show") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='project' ;;
+        "project create") words='' flags='--description -d --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='project' ;;
+        "project rm") words='' flags='--yes -y --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='project' ;;
         "artifact") words='ls get put' flags='-h --help' kinds='' ;;
-        "artifact ls") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
-        "artifact get") words='' flags='--to --force --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
-        "artifact put") words='' flags='--key --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
+        "artifact ls") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='task' ;;
+        "artifact get") words='' flags='--to --force --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='task' ;;
+        "artifact put") words='' flags='--key --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='task' ;;
         "model") words='ls show get' flags='-h --help' kinds='' ;;
-        "model ls") words='' flags='--project -p --limit -n --all --archived --json --output -o --columns -c --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
-        "model show") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
-        "model get") words='' flags='--to --force --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
-        "status") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
-        "sync") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
+        "model ls") words='' flags='--project -p --limit -n --all --archived --json --output -o --columns -c --debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='' ;;
+        "model show") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='' ;;
+        "model get") words='' flags='--to --force --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='' ;;
+        "status") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='' ;;
+        "sync") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='' ;;
         "auth") words='login logout status token users' flags='-h --help' kinds='' ;;
-        "auth login") words='' flags='--as --from-clearml --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
-        "auth logout") words='' flags='--debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
-        "auth status") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
-        "auth token") words='' flags='--debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
-        "auth users") words='' flags='--add --role --rm --yes -y --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
+        "auth login") words='' flags='--as --from-clearml --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='' ;;
+        "auth logout") words='' flags='--debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='' ;;
+        "auth status") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='' ;;
+        "auth token") words='' flags='--debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='' ;;
+        "auth users") words='' flags='--add --role --rm --yes -y --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='' ;;
         "context") words='ls use show' flags='-h --help' kinds='' ;;
-        "context ls") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
-        "context use") words='' flags='--debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
-        "context show") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
+        "context ls") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='' ;;
+        "context use") words='' flags='--debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='' ;;
+        "context show") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='' ;;
         "server") words='up status stop backup restore' flags='-h --help' kinds='' ;;
-        "server up") words='' flags='--host --port --detach -d --classic-ports --url --tls-cert --tls-key --behind-proxy --quota --access-log --print-unit --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
-        "server status") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
-        "server stop") words='' flags='--debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
-        "server backup") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
-        "server restore") words='' flags='--force --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
-        "doctor") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
-        "export") words='' flags='--to --force --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='task' ;;
-        "import") words='' flags='--new-ids --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
+        "server up") words='' flags='--host --port --detach -d --classic-ports --url --tls-cert --tls-key --behind-proxy --quota --access-log --print-unit --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='' ;;
+        "server status") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='' ;;
+        "server stop") words='' flags='--debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='' ;;
+        "server backup") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='' ;;
+        "server restore") words='' flags='--force --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='' ;;
+        "doctor") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='' ;;
+        "export") words='' flags='--to --force --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='task' ;;
+        "import") words='' flags='--new-ids --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='' ;;
         "config") words='ls get set' flags='-h --help' kinds='' ;;
-        "config ls") words='' flags='--show-origin --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
-        "config get") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
-        "config set") words='' flags='--debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
-        "completion") words='' flags='--debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
-        "api") words='' flags='-F --field --body --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
+        "config ls") words='' flags='--show-origin --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='' ;;
+        "config get") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='' ;;
+        "config set") words='' flags='--debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='' ;;
+        "completion") words='' flags='--debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='' ;;
+        "api") words='' flags='-F --field --body --json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='' ;;
         "plugin") words='ls' flags='-h --help' kinds='' ;;
-        "plugin ls") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
-        "help") words='' flags='--debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
-        "version") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user -h --help' kinds='' ;;
+        "plugin ls") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='' ;;
+        "help") words='' flags='--debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='' ;;
+        "version") words='' flags='--json --output -o --debug --verbose -v --quiet -q --color --no-pager --no-input --user --context -h --help' kinds='' ;;
         *) return 1 ;;
     esac
 }
@@ -89,7 +89,7 @@ _mlops() {
     local -a typed
     read -r -a typed <<< "$line"
     if [[ $line == *[[:space:]] ]]; then cur=""; else cur=${typed[-1]}; unset 'typed[-1]'; fi
-    local taking=" --access-log --add --as --at --body --color --columns --description --field --host --json-file --key --limit --metric --metrics --name --note --only --output --port --project --quota --remove --rm --role --samples --secrets --set --since --sort --tag --tls-cert --tls-key --to --tolerance --type --url --user -F -S -c -m -n -o -p -r -s -t " value="" given=0
+    local taking=" --access-log --add --as --at --body --color --columns --context --description --field --host --json-file --key --limit --metric --metrics --name --note --only --output --port --project --quota --remove --rm --role --samples --secrets --set --since --sort --tag --tls-cert --tls-key --to --tolerance --type --url --user -F -S -c -m -n -o -p -r -s -t " value="" given=0
     __mlops_at ""
     for word in "${typed[@]:1}"; do
         if [[ -n $value ]]; then value=""; continue; fi
@@ -109,6 +109,7 @@ _mlops() {
         -o|--output) choices="table wide json ndjson csv tsv md ids" ;;
         --color) choices="auto always never" ;;
         -p|--project) choices=$(__mlops_names project) ;;
+        --context) choices=$(__mlops_names context) ;;
         ?*) __mlops_files; return ;;
         *)
             if [[ $cur == -* && $cur != -[0-9]* ]]; then choices=$flags

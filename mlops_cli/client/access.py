@@ -8,9 +8,11 @@ from typing import Any
 
 from ..config import clearml_conf, credentials
 from ..config.credentials import Credentials
+from ..config.keys import NONE
 from ..config.settings import Settings
 from ..config.sources import write_value
 from ..errors import InvalidInput, MlopsError
+from . import names
 from .address import clean_url
 from .remote import Remote
 
@@ -81,14 +83,15 @@ def remember(settings: Settings, context: str, **values: str) -> str:
     """Write where the server is into the person's own file, as a context or for always; returns what was written to."""
     prefix = ""
     if context:
-        if not _NAME.match(context):
-            raise InvalidInput(f"{context!r} is no name of a context", hint="letters, digits, - and _")
+        if not _NAME.match(context) or context == NONE:
+            raise InvalidInput(f"{context!r} is no name of a context", hint=f"letters, digits, - and _; not `{NONE}`")
         prefix = f"contexts.{context}."
     for name, value in values.items():
         if value:
             write_value(settings.user_file, prefix + name, value)
     if context:
         write_value(settings.user_file, "context", context)
+        names.remember(settings.paths.names_cache, {"context": [context]})
     return f"context {context}" if context else str(settings.user_file)
 
 

@@ -126,7 +126,8 @@ class Remote:
     def files_url(self) -> str:
         """Where this server's files are: as told, beside it by its name or port, or at the same address."""
         told = str(self.settings["files"])
-        if told and not self.settings.is_borrowed:
+        # What the environment says of files is said of its own server; a context says it of the server beside it.
+        if told and (not self.settings.is_borrowed or self.settings.origin("files").startswith("context ")):
             return clean_url(told, setting="MLOPS_FILES")
         return (None if self.is_ours else sibling(self.server, "files")) or self.server
 

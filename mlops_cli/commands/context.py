@@ -17,13 +17,14 @@ class Context:
     A plain class: building a dataclass costs every command a millisecond.
     """
 
-    __slots__ = ("_api", "_settings", "debug", "no_input", "output", "project", "user")
+    __slots__ = ("_api", "_settings", "debug", "name", "no_input", "output", "project", "user")
 
     def __init__(self, output: Output | None = None) -> None:
         self.output = output or Output()
         self.debug = False
         self.no_input = False
         self.user = "me"
+        self.name = ""
         self.project = ""
         self._settings: Settings | None = None
         self._api: Api | None = None
@@ -33,7 +34,7 @@ class Context:
         if self._settings is None:
             from ..config.settings import load_settings
 
-            found = self._settings = load_settings({"project": self.project or None})
+            found = self._settings = load_settings({"project": self.project or None, "context": self.name or None})
             for warning in found.warnings:
                 self.output.warn(warning)
             if self.output.color == "auto":

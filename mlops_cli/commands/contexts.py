@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from typer import Argument
 
+from ..config.keys import NONE
 from ..errors import NotFound
 from ..render.table import KEEP, Column
 from .context import Context
@@ -14,9 +15,6 @@ from .define import READS, command, new_app
 from .lazy import Group
 
 app = new_app(cls=Group, help="Contexts: several servers, each with its settings, under names.", no_args_is_help=True)
-
-NONE = "none"
-"""The word for: no context."""
 
 
 @app.callback()
@@ -27,12 +25,15 @@ def context_() -> None:
 @command(app, "ls", reads=READS, example="mlops context ls")
 def ls(context: Context) -> None:
     """List contexts; `mlops auth login URL --as NAME` makes one."""
+    from ..client.names import remember
+
     here = str(context.settings["context"])
     found = _contexts(context)
     columns = [Column("current", "", KEEP), Column("name", rank=KEEP), Column("server", flexible=True)]
     rows = [["*" if name == here else "", name, _server(table)] for name, table in found.items()]
     documents = [{"name": name, "current": name == here, "server": _server(table)} for name, table in found.items()]
     context.output.records(columns, rows, documents=documents, ids=list(found), empty="no contexts yet")
+    remember(context.settings.paths.names_cache, {"context": found})
 
 
 @command(app, "use", example="mlops context use lab\nmlops context use none")

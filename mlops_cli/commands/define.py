@@ -27,6 +27,7 @@ EVERYWHERE: dict[str, tuple[Any, Any]] = {
     "no_pager": (options.NoPager, False),
     "no_input": (options.NoInput, False),
     "user": (options.User, ""),
+    "context_name": (options.ContextName, ""),
 }
 READS: dict[str, tuple[Any, Any]] = {"json_": (options.Json, False), "form": (options.Form, "")}
 PICKS: dict[str, tuple[Any, Any]] = {**READS, "columns": (options.Columns, ())}
@@ -43,7 +44,7 @@ class Command(PlainHelp, TyperCommand):
                 param.help = known[param.name]
 
 
-_FOOT = "Flags for every command (-q, -v, --debug, --color, --no-pager, --no-input, --user): mlops --help"
+_FOOT = "Flags for every command (-q, -v, --debug, --color, --no-pager, --no-input, --user, --context): mlops --help"
 
 
 def new_app(**settings: Any) -> Typer:
@@ -96,6 +97,8 @@ def apply(context: Context, given: dict[str, Any]) -> None:
         output.color = given["color"]
     if given["user"]:
         context.user = given["user"]
+    if given["context_name"]:
+        context.name = given["context_name"]
     if given["no_pager"]:
         output.pager = False
     if given.get("json_"):

@@ -16,6 +16,10 @@ User = Annotated[
     str,
     Option("--user", metavar="NAME", show_default=False, help="Whose experiments @latest and the like mean; any: all."),
 ]
+ContextName = Annotated[
+    str,
+    Option("--context", metavar="NAME", show_default=False, help="This context for this command; none: no context."),
+]
 
 Json = Annotated[bool, Option("--json", help="One JSON document on stdout.")]
 Form = Annotated[

@@ -36,6 +36,7 @@ def root(
     no_pager: options.NoPager = False,
     no_input: options.NoInput = False,
     user: options.User = "",
+    context_name: options.ContextName = "",
     project: Annotated[
         str, Option("--project", "-p", metavar="PROJECT", show_default=False, help="The project of this command.")
     ] = "",

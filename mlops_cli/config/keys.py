@@ -10,6 +10,9 @@ from . import environ
 EMBEDDED = "embedded"
 """The value of `server` that means: the store of this machine, in process."""
 
+NONE = "none"
+"""The value of `context` that means: no context."""
+
 _UNITS = {"": 1, "b": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 
 

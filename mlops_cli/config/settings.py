@@ -1,6 +1,7 @@
 """The settings that hold, each with where it came from.
 
-Precedence: flag, `MLOPS_*`, `CLEARML_*`, the project's file, the context, the user's file, the default.
+Precedence: flag, `MLOPS_*`, `CLEARML_*`, the project's file, the context, the user's file, the default. A context that
+a flag names stands right after the flags: who names it on this very line means its server.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any, NamedTuple
 
 from ..errors import InvalidInput
 from . import environ, sources
-from .keys import EMBEDDED, KEYS, Key, find_key, parse_value
+from .keys import EMBEDDED, KEYS, NONE, Key, find_key, parse_value
 from .paths import Paths, locate
 
 
@@ -27,8 +28,8 @@ class Value(NamedTuple):
 class Settings:
     """All settings of one command. `warnings` are lines for the person, such as an unknown name in a file.
 
-    `is_borrowed`: the server is the one of an earlier run, not the one that the environment means: its credentials are
-    not ours. A plain class: building a dataclass costs every command half the price of a bare interpreter.
+    `is_borrowed`: the server is the one of an earlier run or of a context that a flag names, not the one that the
+    environment means: the credentials there are not for it. A plain class: building a dataclass costs every command half the price of a bare interpreter.
     """
 
     __slots__ = ("is_borrowed", "paths", "project_file", "user_file", "values", "warnings")
@@ -118,14 +119,18 @@ def load_settings(
     if project_file is not None:
         layers.append(_project_layer(project_file, warnings))
     user = _Layer(str(user_file), _known(sources.flatten(user_table), str(user_file), warnings))
-    context = _first(KEYS["context"], [*layers, user]).value
-    if context:
-        layers.append(_context_layer(str(context), contexts, user_file, warnings))
+    context, said = _first(KEYS["context"], [*layers, user])
+    if context not in ("", NONE):
+        layer = _context_layer(str(context), contexts, user_file, warnings)
+        layers.insert(1 if said == "flag" else len(layers), layer)
     layers.append(user)
     values = {key.name: _first(key, layers) for key in KEYS.values()}
+    if context == NONE:
+        values["context"] = Value("", said)
     if not values["project"].value:
         values["project"] = _default_project(here)
-    return Settings(paths, user_file, project_file, values, tuple(warnings))
+    is_borrowed = said == "flag" and _is_another(values["server"], env)
+    return Settings(paths, user_file, project_file, values, tuple(warnings), is_borrowed=is_borrowed)
 
 
 def for_server(settings: Settings, server: str) -> Settings:
@@ -175,6 +180,12 @@ def _first(key: Key, layers: list[_Layer]) -> Value:
         for raw, origin in layer.look_up(key):
             return Value(parse_value(key, raw, origin), origin)
     return Value(key.default, "default")
+
+
+def _is_another(server: Value, env: Mapping[str, str]) -> bool:
+    """Whether the environment names a server, and not this one."""
+    named = _first(KEYS["server"], [_Env(env)])
+    return named.origin != "default" and named.value != server.value
 
 
 def _project_layer(path: Path, warnings: list[str]) -> _Layer:

@@ -15,7 +15,9 @@ from mlops_cli.commands import rendered
 from mlops_cli.commands.lazy import ALIASES, TABLE, Stub
 from mlops_cli.commands.tree import walk
 
-EVERYWHERE_FLAGS = ("-q", "--quiet", "-v", "--verbose", "--debug", "--color", "--no-pager", "--no-input", "--user")
+EVERYWHERE_FLAGS = (
+    "-q", "--quiet", "-v", "--verbose", "--debug", "--color", "--no-pager", "--no-input", "--user", "--context"
+)  # fmt: skip
 NODES = {" ".join(node.path): node for node in walk()}
 LEAVES = [name for name, node in NODES.items() if not node.children]
 

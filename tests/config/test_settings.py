@@ -143,3 +143,33 @@ def test_a_home_below_a_plain_file_is_refused_with_the_way_out(tmp_path: Path) -
     with pytest.raises(InvalidInput, match="Not a directory") as caught:
         load_settings(env={"MLOPS_HOME": str(tmp_path / "file" / "home")}, cwd=tmp_path)
     assert "MLOPS_HOME" in caught.value.hint
+
+
+LAB = '[contexts.lab]\nserver = "http://lab"\ntimeout = 5\n'
+
+
+def test_a_context_that_a_flag_names_brings_its_server_whatever_the_environment_says(tmp_path: Path) -> None:
+    _user_file(tmp_path, LAB)
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "mlops.toml").write_text('server = "http://project"\n')
+    here = {"MLOPS_SERVER": "http://env", "CLEARML_FILES_HOST": "http://env-files"}
+    chosen = _load(tmp_path, flags={"context": "lab"}, **here)
+    assert (chosen.server, chosen.origin("server"), chosen["timeout"]) == ("http://lab", "context lab", 5.0)
+    assert chosen.is_server_trusted and chosen.is_borrowed
+    assert _load(tmp_path, MLOPS_CONTEXT="lab", **here).server == "http://env"
+
+
+def test_the_keys_of_the_environment_are_for_the_server_that_it_names_or_for_any_when_it_names_none(
+    tmp_path: Path,
+) -> None:
+    _user_file(tmp_path, LAB)
+    assert not _load(tmp_path, flags={"context": "lab"}).is_borrowed
+    assert not _load(tmp_path, flags={"context": "lab"}, MLOPS_SERVER="http://lab").is_borrowed
+    assert not _load(tmp_path, MLOPS_SERVER="http://env").is_borrowed
+
+
+def test_none_is_no_context(tmp_path: Path) -> None:
+    _user_file(tmp_path, f'context = "lab"\n{LAB}')
+    assert _load(tmp_path).server == "http://lab"
+    none = _load(tmp_path, flags={"context": "none"})
+    assert (none.server, none["context"]) == (None, "")
