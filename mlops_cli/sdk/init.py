@@ -44,8 +44,9 @@ def init(
     global _current
     if _current is not None and _current.is_mine and not _current.is_attached:
         _current.finish()
-    if (given := os.environ.get(environ.RUN_DIR)) and os.path.isdir(given):
-        folder = RunFolder(given)
+    # A process that outlives the run it was started from has its words in the environment still: nobody reads there.
+    folder = RunFolder(os.environ.get(environ.RUN_DIR) or os.devnull)
+    if os.path.isdir(folder.root) and folder.is_live:
         run = Run(folder, Writer(folder.root), None)
     else:
         run = _begin(_spec(project, name, tags, comment, upload), console)

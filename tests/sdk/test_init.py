@@ -256,6 +256,23 @@ def test_inside_a_run_that_exists_nothing_new_is_begun(desk: Desk) -> None:
     assert not list(folder.console.iterdir())
 
 
+def test_a_run_that_is_over_is_not_joined(desk: Desk) -> None:
+    folder = RunFolder.create(desk.home / "runs")
+    folder.finish()
+    done = desk.run(
+        """
+        run = mlops_cli.init()
+        assert not run.is_attached
+        run.log({"a": 1}, 1)
+        """,
+        MLOPS_RUN_DIR=str(folder.path),
+        MLOPS_RUN_ID=folder.run_id,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    [task] = desk.tasks()
+    assert desk.values(task["id"], "a", "a") == [1.0]
+
+
 def test_nothing_is_raised_after_init(desk: Desk) -> None:
     done = desk.run(
         """
