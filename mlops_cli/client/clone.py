@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ..errors import MlopsError
 from .api import Api, Json
 from .argv import rewrite_argv, rewrite_command
-from .overrides import PROGRAM, Change, apply_changes, parse_overrides, plan_changes
+from .overrides import Change, apply_changes, parse_overrides, plan_changes
 
 _CARRIED = re.compile(r"code\Z|(?:code|lock)/")
 """Artifacts that belong to the code: the draft needs them, though the API counts them as output."""
@@ -28,12 +28,6 @@ class Cloned:
     name: str
     changes: tuple[Change, ...]
     argv: tuple[str, ...]
-
-    @property
-    def not_in_command(self) -> tuple[Change, ...]:
-        """Changes of parameters that the program reads elsewhere (a configuration file): the record has
-        them, argv not."""
-        return tuple(change for change in self.changes if change.section not in PROGRAM)
 
 
 def clone(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mlops_cli.client import fields
 from mlops_cli.client.api import Api
-from mlops_cli.client.columns import known_names, read_row, resolve_columns, resolve_sort, suggest_columns
+from mlops_cli.client.columns import known_names, resolve_sort
 from mlops_cli.client.filters import parse
 from mlops_cli.client.listing import Request, list_tasks
 from mlops_cli.errors import InvalidInput, NotFound
@@ -82,11 +82,12 @@ def test_a_project_includes_what_lies_below_it(api: Api, make: Make) -> None:
 def test_only_what_is_shown_is_fetched(api: Api, make: Make) -> None:
     series = {("val", "acc"): [0.5], ("a", "b"): [1.0]}
     make("one", script={"diff": "x" * 100, "entry_point": "a.py"}, lr="1", metrics=series)
-    columns = resolve_columns(["name,lr,val/acc"], ())
+    columns = [fields.find_field(name) for name in ("name", "lr", "val/acc")]
     task = list_tasks(api, Request(columns=columns)).tasks[0]
     assert "script" not in task and "runtime" not in task
     assert [len(variants) for variants in task["last_metrics"].values()] == [1]
-    assert read_row(task, columns, fields.View(now=None)) == ["one", "1", 0.5]  # type: ignore[arg-type]
+    view = fields.View(now=None)  # type: ignore[arg-type]
+    assert [column.read(task, view) for column in columns] == ["one", "1", 0.5]
 
 
 def test_a_mistyped_parameter_is_pointed_at_and_an_unknown_one_is_noted(api: Api, make: Make) -> None:
@@ -156,20 +157,10 @@ def test_nor_does_any_combination(mixed: Api, chosen: list[str], join: str) -> N
     _check(mixed, join.join(chosen))
 
 
-def test_columns_replace_add_and_take_away() -> None:
-    default = ["id", "status", "name"]
-    assert [column.name for column in resolve_columns([], default)] == default
-    assert [column.name for column in resolve_columns(["+lr,-state"], default)] == ["id", "name", "lr"]
-    assert [column.name for column in resolve_columns(["name,lr", "+val/acc"], default)] == ["name", "lr", "val/acc"]
-    with pytest.raises(InvalidInput, match="no column `foo`"):
-        resolve_columns(["-foo"], default)
-
-
-def test_suggested_columns_are_what_differs_and_what_is_measured(api: Api, make: Make) -> None:
+def test_the_names_of_a_list_are_its_parameters_and_metrics(api: Api, make: Make) -> None:
     for lr in ("0.1", "0.2"):
         make("run", lr=lr, epochs="3", metrics={("val", "acc"): [0.5], (":monitor:machine", "cpu"): [1.0]})
     tasks = list_tasks(api, Request(fields=("hyperparams", "last_metrics"))).tasks
-    assert suggest_columns(tasks) == ["lr", "val/acc"]
     assert {"lr", "Args/lr", "val/acc"} <= known_names(tasks)
 
 
