@@ -151,16 +151,22 @@ class Transport:
     def _open(
         self, method: str, url: str, headers: Mapping[str, str], body: Any, timeout_s: float | None
     ) -> requests.Response:
-        return self._session.request(
-            method,
-            url,
-            headers=dict(headers),
-            data=body() if callable(body) else body,
-            timeout=self._timeout if timeout_s is None else (self._timeout[0], timeout_s),
-            verify=self._verify,
-            allow_redirects=False,
-            stream=True,
-        )
+        try:
+            return self._session.request(
+                method,
+                url,
+                headers=dict(headers),
+                data=body() if callable(body) else body,
+                timeout=self._timeout if timeout_s is None else (self._timeout[0], timeout_s),
+                verify=self._verify,
+                allow_redirects=False,
+                stream=True,
+            )
+        except OSError as exc:
+            # The library's own errors are of this kind, too; a bare one is its word for a file that is not there.
+            if isinstance(exc, exceptions.RequestException) or not isinstance(self._verify, str):
+                raise
+            raise Away(f"there is no file of certificates {self._verify}", hint=_TRUST) from exc
 
     def _explain(self, error: exceptions.RequestException, url: str) -> MlopsError:
         """Which hop failed, and which setting changes it."""
@@ -172,10 +178,7 @@ class Transport:
                 hint=f"HTTPS_PROXY and HTTP_PROXY name it; NO_PROXY={host.partition(':')[0]} goes past it",
             )
         if isinstance(error, exceptions.SSLError):
-            return Away(
-                f"{host} does not prove who it is: {why}",
-                hint="MLOPS_CACERT=FILE trusts your own authority; check that the address should be https",
-            )
+            return self._explain_tls(host, why)
         if isinstance(error, exceptions.ReadTimeout):
             return TimedOut(
                 f"{host} did not answer within {self._timeout[1]:g} s", hint="MLOPS_TIMEOUT=120 waits longer"
@@ -190,6 +193,17 @@ class Transport:
             return Away(f"nobody listens at {host}: {why}", hint=_LOOK)
         return Away(f"the connection to {host} was cut: {why}", hint="`mlops doctor` looks at it")
 
+    def _explain_tls(self, host: str, why: str) -> MlopsError:
+        """Whose certificate is wrong, and in which way: each is mended elsewhere."""
+        hint = _TRUST
+        if "no certificate or crl" in why.lower():
+            return Away(f"{self._verify} holds no certificate", hint="MLOPS_CACERT=FILE names a file in PEM form")
+        if "expired" in why or "not yet valid" in why:
+            hint = "the server needs a new certificate, or a clock is wrong: the server's or this machine's"
+        elif "mismatch" in why.lower() or "doesn't match" in why:
+            hint = "MLOPS_SERVER must have a name that is in the server's certificate"
+        return Away(f"{host} does not prove who it is: {why}", hint=hint)
+
     def _proxy_of(self, url: str) -> str:
         found = requests.utils.get_environ_proxies(url)
         proxy = found.get(url.partition(":")[0]) or found.get("all") or "?"
@@ -197,6 +211,7 @@ class Transport:
         return proxy.rpartition("@")[2].rpartition("//")[2]
 
 
+_TRUST = "MLOPS_CACERT=FILE trusts your own authority; check that the address should be https"
 _LOOK = "is MLOPS_SERVER right, and the server up? `MLOPS_SERVER=embedded` uses this machine's store"
 
 

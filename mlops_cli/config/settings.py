@@ -29,7 +29,8 @@ class Settings:
     """All settings of one command. `warnings` are lines for the person, such as an unknown name in a file.
 
     `is_borrowed`: the server is the one of an earlier run or of a context that a flag names, not the one that the
-    environment means: the credentials there are not for it. A plain class: building a dataclass costs every command half the price of a bare interpreter.
+    environment means: the credentials there are not for it. A plain class: building a dataclass costs every command
+    half the price of a bare interpreter.
     """
 
     __slots__ = ("is_borrowed", "paths", "project_file", "user_file", "values", "warnings")
