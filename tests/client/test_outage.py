@@ -130,8 +130,13 @@ def test_a_slow_server_delays_no_line_of_the_program(server: Production, folder:
     assert_whole(server)
 
 
-def ended_meanwhile(server: Production, folder: Path, mlops: Run, endpoint: str, **said: str) -> dict[str, Any]:
-    """A run whose server went away in the middle and, when it came back, had the task ended by somebody else."""
+def ended_meanwhile(
+    server: Production, folder: Path, mlops: Run, endpoint: str, *, status: str, **said: str
+) -> dict[str, Any]:
+    """A run whose server went away in the middle and, when it came back, had the task ended by somebody else.
+
+    `status` is the one that `sync` must leave.
+    """
     (folder / "model.joblib").unlink(missing_ok=True)
     command = [sys.executable, "-m", "mlops_cli", "run", sys.executable, "train.py", "0.05"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(os.environ))
@@ -144,21 +149,30 @@ def ended_meanwhile(server: Production, folder: Path, mlops: Run, endpoint: str,
     server.dispatch(endpoint, {"task": task["id"], "force": True, **said})
     server.start()
     assert mlops("sync").stdout == "1 sent\n"
-    return assert_whole(server, {"tasks.stopped": "stopped", "tasks.publish": "published"}[endpoint])
+    return assert_whole(server, status)
 
 
 def test_what_a_person_ended_meanwhile_is_reopened_filled_and_put_back(
     server: Production, folder: Path, mlops: Run
 ) -> None:
-    task = ended_meanwhile(
-        server, folder, mlops, "tasks.stopped", status_reason="enough", status_message="stopped by ann"
-    )
+    said = {"status_reason": "enough", "status_message": "stopped by ann"}
+    task = ended_meanwhile(server, folder, mlops, "tasks.stopped", status="stopped", **said)
     assert (task["status_reason"], task["status_message"]) == ("enough", "stopped by ann")
     assert task["runtime"]["mlops_verdict"].startswith("completed")
 
 
 def test_what_was_published_meanwhile_is_published_again(server: Production, folder: Path, mlops: Run) -> None:
-    ended_meanwhile(server, folder, mlops, "tasks.publish")
+    ended_meanwhile(server, folder, mlops, "tasks.publish", status="published")
+
+
+@pytest.mark.parametrize("endpoint", ["tasks.stopped", "tasks.failed"])
+def test_what_the_servers_watchdog_ended_meanwhile_ends_as_the_run_did(
+    server: Production, folder: Path, mlops: Run, endpoint: str
+) -> None:
+    said = {"status_reason": "Forced stop (non-responsive)", "status_message": "Forced stop (non-responsive)"}
+    task = ended_meanwhile(server, folder, mlops, endpoint, status="completed", **said)
+    assert "non-responsive" not in f"{task['status_reason']} {task['status_message']}"
+    assert "mlops_verdict" not in task.get("runtime", {})
 
 
 def test_every_command_works_on_a_server_that_knows_nothing_of_us(
