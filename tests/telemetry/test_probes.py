@@ -57,8 +57,8 @@ def test_cards_are_described_and_what_an_old_driver_lacks_is_none(tmp_path: Path
 
 def test_a_lost_card_keeps_its_place(tmp_path: Path) -> None:
     said = ask_with_shim(tmp_path, "-DLOST")
-    assert "Gpu(index=1, name=None, uuid=None, memory_bytes=None)" in said
-    assert "Gpu(index=0, name='Shim GPU'" in said
+    assert "Gpu(number=1, name=None, uuid=None, memory_bytes=None)" in said
+    assert "Gpu(number=0, name='Shim GPU'" in said
 
 
 def test_a_driver_that_does_not_answer_is_an_error_not_a_crash(tmp_path: Path) -> None:
