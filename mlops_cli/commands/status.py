@@ -64,6 +64,8 @@ def describe(context: Context) -> dict[str, Any]:
 
 
 def _describe_run(folder: RunFolder) -> dict[str, Any]:
+    from ..supervisor.sync import unsent_bytes
+
     spec, recording = folder.read_json("spec.json") or {}, folder.read_json("recording.json") or {}
     return {
         "run": folder.run_id,
@@ -72,7 +74,7 @@ def _describe_run(folder: RunFolder) -> dict[str, Any]:
         "started_at": spec.get("started_at"),
         "held": folder.is_locked(),
         "server": spec.get("server") or None,
-        "spool_bytes": sum(path.stat().st_size for path in folder.spool.rglob("*") if path.is_file()),
+        "unsent_bytes": unsent_bytes(folder),
     }
 
 
@@ -93,7 +95,7 @@ def summary(context: Context, found: dict[str, Any]) -> list[str]:
                     [
                         (run["task"] or run["run"])[:8],
                         values.one_unit(now - (run["started_at"] or now)),
-                        values.size(run["spool_bytes"]),
+                        values.size(run["unsent_bytes"]),
                         run["name"],
                     ]
                     for run in runs

@@ -26,12 +26,20 @@ def clear(folder: RunFolder, spec: RunSpec) -> None:
     for name in _RAW_FILES:
         _remove(f"{folder.root}/{name}")
     with contextlib.suppress(OSError):
-        words = {} if spec.secrets == "keep" else {"argv": secrets.scrub_argv(list(spec.argv)).value}
-        folder.write_json("spec.json", {**spec.to_json(), **words})
+        folder.write_json("spec.json", {**spec.to_json(), **_scrubbed(spec)})
         # Both quote what the program said last.
         for name, quote in (("end.json", "message"), ("exit.json", "error")):
             if (said := folder.read_json(name)) and said.get(quote):
                 folder.write_json(name, {**said, quote: ""})
+
+
+def _scrubbed(spec: RunSpec) -> dict[str, object]:
+    """The words of the spec that a person typed, without their secrets."""
+    if spec.secrets == "keep":
+        return {}
+    texts = {name: secrets.scrub_text(getattr(spec, name)).value for name in ("name", "comment", "project")}
+    tags = [secrets.scrub_text(tag).value for tag in spec.tags]
+    return {**texts, "tags": tags, "argv": secrets.scrub_argv(list(spec.argv)).value}
 
 
 def _remove(path: str) -> None:

@@ -217,17 +217,17 @@ class Recording:
     def _first_fields(self) -> dict[str, Any]:
         spec = self.spec
         try:
-            project = self.api.projects.ensure(spec.task_project)
+            project = self.api.projects.ensure(self._clean(spec.task_project))
         except InvalidInput as exc:
             # A record in another project is better than none.
             self._collected.left_out[f"project {spec.task_project}"] = exc.message
             project = self.api.projects.ensure(FALLBACK_PROJECT)
         return {
-            "name": spec.task_name,
+            "name": self._clean(spec.task_name),
             "type": spec.type,
             "project": project,
-            "comment": spec.comment,
-            "tags": list(spec.tags),
+            "comment": self._clean(spec.comment),
+            "tags": [self._clean(tag) for tag in spec.tags],
             "system_tags": ["development"],
             "runtime": self._runtime(),
         }

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..schemas.status import IN_PROGRESS
+from ..schemas.status import CREATED, IN_PROGRESS, QUEUED
 from ..spool.folder import RunFolder
 from . import processes, reopening
 from .phases import Progress
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 LOOK_S = 3.0
 GRACE_S = 10.0
 NOTE = "stop"
+
+_ALIVE = (CREATED, QUEUED, IN_PROGRESS)
+"""A reset or an enqueue of the record says nothing of the process: the API's own clients run on as well."""
 
 AT_ONCE = "at once"
 """In the reason of a stop: no time to end by itself."""
@@ -73,7 +76,7 @@ class Stop:
 def asked(task: Mapping[str, Any]) -> str:
     """The reason when this state of a task means that its run is to end, else nothing."""
     status, reason, message = (str(task.get(name) or "") for name in reopening.FIELDS)
-    if status == IN_PROGRESS:
+    if status in _ALIVE:
         return (reason or "stopped by tasks.stop") if "stopping" in message else ""
     # A server that has heard nothing for long only guesses: no training dies of a bad network.
     return "" if reopening.was_guessed(dict(task)) else reason or message or f"{status} in the store"

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..config.paths import Paths
 from ..errors import NotFound
+from ..spool import shipper
 from ..spool.folder import RunFolder
 from .settle import settle
 
 if TYPE_CHECKING:
     from ..client.api import Api
+
+
+def unsent_bytes(folder: RunFolder) -> int:
+    """What of a run is not in the store yet: records and console, without what was only reserved."""
+    sent = (folder.read_json("recording.json") or {}).get("console") or {}
+    unsent = shipper.pending(folder)
+    for name in ("out", "err"):
+        with contextlib.suppress(OSError):
+            unsent += max((folder.console / name).stat().st_size - int(sent.get(name, 0)), 0)
+    return unsent
 
 
 class Synced(NamedTuple):

@@ -55,6 +55,15 @@ def test_no_file_of_ours_holds_a_secret_when_the_run_is_over(mlops: Mlops, repos
     assert mlops.curve() == [(1, 0.5)]
 
 
+def test_what_a_person_calls_a_run_holds_no_secret(mlops: Mlops) -> None:
+    words = ("--name", f"with {ARGUED}", "--tag", PRINTED, "--note", f"key {CONFIGURED}")
+    mlops.ok("run", *words, "true")
+    mlops.check()
+    for secret in (ARGUED, PRINTED, CONFIGURED):
+        assert list(_holding(mlops.home, secret)) == [], secret
+    assert mlops.show()["name"] == "with <redacted>"
+
+
 def test_what_a_program_dies_of_quotes_no_secret(mlops: Mlops) -> None:
     spoken = f"{RAISED[:6]!r} {RAISED[6:]!r}"
     (mlops.cwd / "dies.py").write_text(f"raise ValueError('no entry for ' + {spoken})\n")

@@ -104,6 +104,7 @@ def test_what_a_locked_store_did_not_take_is_shown_and_sent_later(mlops: Mlops) 
         assert b"`mlops sync` sends the rest" in err
         (unsent,) = mlops.ok("status", "--json").json["unsent"]
         assert unsent["run"][:8].encode() in err
+        assert unsent["unsent_bytes"] > 0
     finally:
         blocker.execute("ROLLBACK")
         blocker.close()

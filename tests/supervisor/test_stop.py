@@ -98,7 +98,9 @@ def test_a_program_of_the_sdk_is_stopped_too(recorded: Recorded) -> None:
         ("in_progress", "enough", "stopping", "enough"),
         ("stopped", "enough", "", "enough"),
         ("stopped", "", "", "stopped in the store"),
-        ("created", "", "", "created in the store"),
+        ("failed", "", "", "failed in the store"),
+        ("created", "reset", "reset", ""),
+        ("queued", "", "", ""),
         ("stopped", "", "Aborted: non-responsive", ""),
     ],
 )
