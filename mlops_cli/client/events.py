@@ -91,16 +91,21 @@ class Events:
         after: int | None = None,
         limit_bytes: int = CONSOLE_BYTES,
         tail_lines: int | None = None,
+        wait_s: float = 0,
     ) -> Json:
         """The console as it came, from the entry after number `after`, or its last lines (an extension of ours).
 
-        `{"chunks": [{"id", "timestamp", "level", "worker", "raw"}], "last", "more"}`; `last` is the next `after`.
+        `{"chunks": [{"id", "timestamp", "level", "worker", "raw"}], "last", "more", "ended"}`; `last` is the next
+        `after`. An `mlops server` answers an empty page only after `wait_s`, or when the task ends; whoever else
+        answers does so at once, and a server that is not ours without `ended`.
         """
         body: Json = {"task": task, "limit_bytes": limit_bytes}
         if after is not None:
             body["after"] = after
         if tail_lines is not None:
             body["tail_lines"] = tail_lines
+        if wait_s:
+            body["wait_s"] = wait_s
         return self._api.call("events.get_console", body)
 
     def plots(self, task: str, *, iters: int = 1, metrics: Sequence[Mapping[str, Any]] = ()) -> list[Json]:

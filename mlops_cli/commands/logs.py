@@ -17,6 +17,9 @@ from .targets import one, short
 
 SCREENFUL = 1000
 POLL_S = 0.3
+WAIT_S = 30.0
+"""How long a server of ours keeps us waiting for news: shorter than any proxy's patience."""
+
 
 app = new_app()
 
@@ -68,11 +71,11 @@ def read_lines(context: Context, task: str, *, last: int | None) -> list[str]:
     return found[-last:] if last else found
 
 
-def chunks(context: Context, task: str, *, last: int | None, after: int | None = None) -> Iterator[dict[str, Any]]:
+def chunks(context: Context, task: str, *, last: int | None) -> Iterator[dict[str, Any]]:
     """The raw pieces in the order in which they came."""
-    tail = last
+    after: int | None = None
     while True:
-        page = context.api.events.console(task, after=after, tail_lines=None if after is not None else tail)
+        page = context.api.events.console(task, after=after, tail_lines=last if after is None else None)
         for chunk in page["chunks"]:
             yield {**chunk, "raw": _bytes(chunk["raw"])}
         after = page["last"]
@@ -82,21 +85,34 @@ def chunks(context: Context, task: str, *, last: int | None, after: int | None =
 
 def grow(context: Context, task: str, *, last: int | None) -> Iterator[dict[str, Any] | None]:
     """As `chunks`, and on until the experiment has ended; None at every moment when nothing is there."""
+    # An answer that waits must come before the connection is taken for dead.
+    wait_s = min(WAIT_S, float(context.settings["timeout"]) / 2)
+    after: int | None = None
+    says_end = True
+    while True:
+        # Where the pages do not say it, the state is read first: what came before the end is then on the next page.
+        is_over = not says_end and _has_ended(context, task)
+        asked = time.monotonic()
+        page = context.api.events.console(task, after=after, tail_lines=last if after is None else None, wait_s=wait_s)
+        for chunk in page["chunks"]:
+            yield {**chunk, "raw": _bytes(chunk["raw"])}
+        after = -1 if page["last"] is None else page["last"]
+        if page["more"]:
+            continue
+        if page.get("ended", is_over):
+            return
+        yield None
+        is_first, says_end = says_end and "ended" not in page, "ended" in page
+        # A server of ours has waited for us; whoever answers at once is asked again a little later.
+        if not is_first and not (says_end and page["chunks"]):
+            time.sleep(max(0.0, POLL_S - (time.monotonic() - asked)))
+
+
+def _has_ended(context: Context, task: str) -> bool:
     from ..schemas.status import ENDED
 
-    after: int | None = None
-    while True:
-        # The state is read first: what came before the end is then certainly on the next pages.
-        status = context.api.tasks.find({"id": [task], "only_fields": ["status"], "search_hidden": True})[0]["status"]
-        for chunk in chunks(context, task, last=last, after=after):
-            after = chunk["id"]
-            yield chunk
-        if status in ENDED:
-            return
-        if after is None:
-            after, last = -1, None
-        yield None
-        time.sleep(POLL_S)
+    query = {"id": [task], "only_fields": ["status"], "search_hidden": True}
+    return context.api.tasks.find(query)[0]["status"] in ENDED
 
 
 def _follow(context: Context, task: str, *, last: int | None) -> int:

@@ -30,7 +30,9 @@ class Wait(NamedTuple):
 
 
 WAITS: dict[str, Wait] = {
-    "events.get_console": Wait(lambda body: [str(body.get("task"))], lambda data: not data["chunks"]),
+    "events.get_console": Wait(
+        lambda body: [str(body.get("task"))], lambda data: not (data["chunks"] or data["ended"])
+    ),
     "events.get_task_log": Wait(lambda body: [str(body.get("task"))], lambda data: not data["events"]),
     "queues.get_next_task": Wait(lambda body: [QUEUES], lambda data: not data),
 }

@@ -77,7 +77,12 @@ def test_a_follower_goes_on_after_the_last_id_while_the_block_grows(store, call,
     write(store, task, raw(b"one\n"), raw(b"two\n"))
     first = call("events.get_console", task=task)
     assert [chunk["raw"] for chunk in first["chunks"]] == [b"one\n", b"two\n"]
-    assert call("events.get_console", task=task, after=first["last"]) == {"chunks": [], "last": 1, "more": False}
+    assert call("events.get_console", task=task, after=first["last"]) == {
+        "chunks": [],
+        "last": 1,
+        "more": False,
+        "ended": False,
+    }
     write(store, task, raw(b"three\n", 9, "error"))
     assert call("events.get_console", task=task, after=first["last"])["chunks"] == [
         {"id": 2, "timestamp": 9, "level": "error", "worker": "host", "raw": b"three\n"}
@@ -86,7 +91,7 @@ def test_a_follower_goes_on_after_the_last_id_while_the_block_grows(store, call,
 
 def test_an_empty_console_is_followed_from_its_beginning(store, call, task):
     nothing = call("events.get_console", task=task)
-    assert nothing == {"chunks": [], "last": -1, "more": False}
+    assert nothing == {"chunks": [], "last": -1, "more": False, "ended": False}
     write(store, task, raw(b"x"))
     assert len(call("events.get_console", task=task, after=nothing["last"])["chunks"]) == 1
 

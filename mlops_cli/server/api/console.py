@@ -8,6 +8,7 @@ from typing import Any
 
 from ...schemas.console import fold, read_text
 from ...schemas.events import LOG
+from ...schemas.status import ENDED
 from ..store import console, curves, events
 from ..store.intake import Owner
 from ..store.store import Caller, Store
@@ -47,14 +48,16 @@ def get_task_log(store: Store, body: Json, _caller: Caller) -> Json:
 def get_console(store: Store, body: Json, _caller: Caller) -> Json:
     """Ours: the console as it came, from the entry after `after`, or so that `tail_lines` whole lines are there.
 
-    `{chunks: [{id, timestamp, level, worker, raw}], last, more}`: `raw` is bytes (base64 text in JSON); pass `last` as
-    the next `after`. About `limit_bytes` a call, one chunk at least.
+    `{chunks: [{id, timestamp, level, worker, raw}], last, more, ended}`: `raw` is bytes (base64 text in JSON); pass
+    `last` as the next `after`. About `limit_bytes` a call, one chunk at least. `ended`: the task had ended already when
+    this was read, so that after the last chunk nothing more comes.
     """
     task, limit = body["task"], body.get("limit_bytes", LIMIT_BYTES)
     chunks: list[Json] = []
     used, has_more = 0, False
     with store.db.read() as connection:
         named(connection, task, {})
+        status = connection.execute("SELECT status FROM tasks WHERE id = ?", (task,)).fetchone()["status"]
         start = body.get("after", -1) + 1
         if "tail_lines" in body and "after" not in body:
             start = console.tail_start(connection, task, body["tail_lines"])
@@ -75,7 +78,8 @@ def get_console(store: Store, body: Json, _caller: Caller) -> Json:
                     "raw": raw,
                 }
             )
-    return {"chunks": chunks, "last": chunks[-1]["id"] if chunks else start - 1, "more": has_more}
+    last = chunks[-1]["id"] if chunks else start - 1
+    return {"chunks": chunks, "last": last, "more": has_more, "ended": status in ENDED}
 
 
 def download_task_log(store: Store, body: Json, _caller: Caller) -> Json:
