@@ -65,6 +65,11 @@ class Follower:
         for name in self._marks:
             self.add(Path(name))
 
+    @property
+    def is_following(self) -> bool:
+        """Whether the run writes event files: then its metrics are there, and what it prints is a copy."""
+        return bool(self._followed)
+
     def add(self, path: Path) -> None:
         """Follow an event file from where it was left, once."""
         if path not in self._followed:

@@ -41,11 +41,15 @@ class Following:
             printed=printed,
         )
         self._prints = printed is not None
+        self._is_asked_to = bool(spec.patterns)
 
     def tick(self, *, is_last: bool = False) -> None:
         for name in list(self._collected.event_files):
             self._follower.add(Path(name))
         self._follower.tick(time.time(), is_last=is_last)
+        # Such a writer flushes every other minute: until then nobody could tell that a printed number is its copy.
+        if self._follower.is_following and not self._is_asked_to:
+            self._prints = False
         if self._prints:
             for name in self._console:
                 self._feed(name, is_last=is_last)

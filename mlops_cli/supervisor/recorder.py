@@ -115,21 +115,23 @@ class Recorder(threading.Thread):
             prepare, self._prepare = self._prepare, None
             self._attempt(prepare)
         is_described = is_open and self._attempt(recording.describe)
+        # What the run noted says what there is to follow, and how far a dead supervisor had read.
+        is_drained = is_open and self._drain(recording, is_last=False, deadline=deadline)
         self._attempt(lambda: recording.follow(is_last=is_last))
         if is_described and not is_last and recording.progress.phase == phases.SNAPSHOT:
             recording.progress.reach(phases.RUNNING)
-        is_drained = False
-        if is_open:
-
-            def drain() -> None:
-                nonlocal is_drained
-                is_drained = recording.drain(is_last=is_last, deadline=deadline)
-
-            self._attempt(drain)
-            if not is_last:
-                self._attempt(recording.mind_stop)
+        if is_open and is_last:
+            is_drained = self._drain(recording, is_last=True, deadline=deadline)
+        elif is_open:
+            self._attempt(recording.mind_stop)
         self._period_s = min(self._period_s * 2, MAX_PERIOD_S) if self.trouble else PERIOD_S
         return is_open and is_described and is_drained and not self.trouble
+
+    def _drain(self, recording: Recording, *, is_last: bool, deadline: float | None) -> bool:
+        """Send what there is; whether all of it went."""
+        is_whole: list[bool] = []
+        self._attempt(lambda: is_whole.append(recording.drain(is_last=is_last, deadline=deadline)))
+        return is_whole == [True]
 
     def _close(self, verdict: Verdict) -> None:
         """Drain, files, terminal status: in this order, again and again until the bound."""

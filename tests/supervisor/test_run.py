@@ -11,6 +11,8 @@ import time
 from datetime import datetime
 from pathlib import Path
 
+import pytest
+
 from mlops_cli.schemas import times
 
 from .conftest import Recorded, python, wait_until
@@ -37,6 +39,24 @@ def test_a_run_is_recorded_with_its_console_parameters_and_printed_metrics(recor
     assert curve["x"] == [0, 1, 2]
     assert task["runtime"]["mlops_hook"] == "loaded"
     assert recorded.live() == []
+
+
+def test_what_is_printed_beside_event_files_is_a_copy_and_does_not_count(recorded: Recorded) -> None:
+    pytest.importorskip("tensorboardX")
+    outside = recorded.cwd.parent / "logs"
+    (recorded.cwd / "train.py").write_text(
+        "from tensorboardX import SummaryWriter\n"
+        f"writer = SummaryWriter({str(outside)!r})\n"
+        "for step in range(3):\n"
+        "    writer.add_scalar('val/acc', step / 3, 100 * step)\n"
+        "    print(f'epoch={step} val/acc={step / 3:.1f}')\n"
+        "writer.close()\n"
+    )
+    done = recorded(sys.executable, "train.py")
+    assert done.returncode == 0, done.stderr
+    curve = recorded.api.events.scalars(recorded.task()["id"])["val"]["acc"]
+    assert curve["x"] == [0, 100, 200]
+    assert curve["y"] == pytest.approx([0, 1 / 3, 2 / 3])
 
 
 def test_the_last_line_is_on_stderr_and_stdout_is_the_childs(recorded: Recorded) -> None:
