@@ -12,6 +12,7 @@ import pytest
 from mlops_cli.errors import Conflict, InvalidInput, MlopsError, NotFound
 from mlops_cli.schemas.metrics import series_key
 from mlops_cli.server.dispatch import dispatch
+from mlops_cli.server.store import intake
 from mlops_cli.server.store.store import open_store
 
 SINGLE = -(2**31)
@@ -69,6 +70,18 @@ def last_metrics(call, task, metric="loss", variant="train"):
 def points(call, task):
     found = call("events.get_task_events", task=task, event_type="training_stats_scalar", batch_size=10_000)
     return [(event["variant"], event["iter"], event["value"]) for event in found["events"]]
+
+
+def test_a_point_that_names_no_worker_does_not_take_that_of_one_with_as_many_keys():
+    common = {"type": "training_stats_scalar", "task": "t", "metric": "m", "variant": "v", "value": 0.5}
+    named = {**common, "iter": 1, "worker": "another"}
+    plain = {**common, "iter": 2, "timestamp": 9}
+    for events in ([named, plain], [named, plain, {**plain, "iter": 3}]):
+        (share,) = intake.sort(events, worker="the sender", now_ms=1).shares.values()
+        (column,) = share.scalars.values()
+        assert column.worker == "the sender"
+        assert column.points.steps.tolist() == [1, 2, 3][: len(events)]
+        assert column.points.times.tolist() == [1, 9, 9][: len(events)]
 
 
 def test_a_batch_of_good_and_bad_events_keeps_the_good_and_counts_the_bad(call, task):

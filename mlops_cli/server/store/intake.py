@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from ...schemas.events import LOG, SCALAR, TYPES, VECTOR
@@ -21,6 +22,9 @@ _OF_LOG = frozenset({"msg", "level"})
 _TEXTS = ("task", "model", "metric", "variant", "worker", "x_axis_label")
 _OF_SERIES = (*_TEXTS, "allow_locked", "model_event")
 """What decides to which series a point goes, and under whose name."""
+_PLAIN = ("type", "task", "metric", "variant", "iter", "value", "timestamp")
+"""All that most points have: then a task and two names tell the series, and one look gets everything."""
+_plain = itemgetter(*_PLAIN)
 _INT64 = 1 << 63
 
 
@@ -76,7 +80,7 @@ class Intake:
         self.errors: Counter[str] = Counter()
 
 
-Known = dict[tuple[Any, ...], tuple[Share, Column, str]]
+Known = dict[tuple[Any, ...], tuple[Share, Column, str, Points]]
 
 
 def sort(events: Iterable[Any], *, worker: str, now_ms: int) -> Intake:
@@ -136,22 +140,28 @@ def identity(task: str, event: Event) -> str:
 
 def _add_known(known: Known, event: Any) -> bool:
     """Most of what comes: a further point, of the plain types, of a series that this batch had before."""
-    if type(event) is not dict or event.get("type") != SCALAR:
+    if type(event) is not dict:
         return False
     try:
-        found = known.get(_series(event))
-    except TypeError:  # a list where a text should be
+        if len(event) == len(_PLAIN):
+            kind, task, metric, variant, step, value, moment = _plain(event)
+            found = known.get((task, metric, variant))
+        else:
+            kind, step, value, moment = map(event.get, ("type", "iter", "value", "timestamp"))
+            found = known.get(_series(event))
+    except (KeyError, TypeError):  # another set of names, or a list where a text should be
         return False
-    step, value, moment = event.get("iter"), event.get("value"), event.get("timestamp")
-    if found is None or type(step) is not int or type(value) is not float or type(moment) is not int:
+    if found is None or kind != SCALAR:
+        return False
+    if type(step) is not int or type(value) is not float or type(moment) is not int:
         return False
     if not (-_INT64 <= step < _INT64 and -_INT64 <= moment < _INT64):
         return False
-    share, column, worker = found
+    share, column, worker, (steps, values, times) = found
     share.size += 1
-    column.points.steps.append(step)
-    column.points.values.append(value)
-    column.points.times.append(moment)
+    steps.append(step)
+    values.append(value)
+    times.append(moment)
     column.worker = worker
     return True
 
@@ -184,7 +194,9 @@ def _take(intake: Intake, event: Any, worker: str, now_ms: int, known: Known) ->
         column = _add_point(share, event, iteration, value, timestamp, worker)
         # Only texts: 1 and True are one key of a dictionary, but two names.
         if all(event.get(name) is None or type(event[name]) is str for name in _TEXTS):
-            known[_series(event)] = (share, column, worker)
+            is_plain = event.keys() == frozenset(_PLAIN)
+            key = (event["task"], event["metric"], event["variant"]) if is_plain else _series(event)
+            known[key] = (share, column, worker, column.points)
     elif kind == LOG:
         extra = {key: item for key, item in event.items() if key not in _COMMON and key not in _OF_LOG}
         extra.update({key: event[key] for key in ("metric", "variant", "iter") if event.get(key) is not None})
