@@ -212,7 +212,7 @@ def measure(row: Row, sides: list[Side], rounds: int) -> list[Figures | None]:
     found: list[Figures | None] = [Figures([], []) if work else None for work in works]
     for number in range(rounds):
         for side, work, figures in zip(sides, works, found, strict=True):
-            if work is None or figures is None or (number and sum(figures.wall) * work[0] > 60):
+            if work is None or figures is None or (number and sum(figures.wall) * work[0] > 20):
                 continue
             cpu, wall = once(side, work[1], work[0], row)
             figures.cpu.append(cpu)
