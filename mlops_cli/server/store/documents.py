@@ -23,6 +23,7 @@ MAX_DEPTH = 100
 """SQLite refuses to look into JSON deeper than 1000; one such row would fail every query over its table."""
 
 _METRIC_SQL = ", ".join(METRIC_FIELDS.values())
+_METRIC_VALUES = tuple(name for name in METRIC_FIELDS if name.endswith("value"))
 
 
 def find(store: Store, collection: Collection, body: Document, extra: Sequence[str] = ()) -> tuple[list[Document], str]:
@@ -155,7 +156,9 @@ def metrics_of(connection: Connection, ids: Sequence[str], wanted: Tree | None =
     if wanted:
         clause += " AND metric_hash IN (SELECT value FROM json_each(:metrics))"
         values["metrics"] = json.dumps(list(wanted))
-    rows = connection.execute(
+    cursor = connection.cursor()
+    cursor.row_factory = None
+    rows = cursor.execute(
         f"SELECT task, metric_hash, variant_hash, {_METRIC_SQL} FROM series WHERE {clause} ORDER BY id",  # noqa: S608
         values,
     )
@@ -167,12 +170,13 @@ def metrics_of(connection: Connection, ids: Sequence[str], wanted: Tree | None =
 
 
 def _entry(row: Sequence[Any]) -> Document:
-    entry: Document = {}
-    for name, value in zip(METRIC_FIELDS, row, strict=True):
-        if name.endswith("value"):
+    entry: Document = dict(zip(METRIC_FIELDS, row, strict=True))
+    for name in _METRIC_VALUES:
+        value = entry[name]
+        if value is None or value - value != 0.0:  # an infinity
             entry[name] = metric_value(value)
-        elif value is not None:
-            entry[name] = value
+    if None in row:
+        return {name: value for name, value in entry.items() if value is not None}
     return entry
 
 
