@@ -247,7 +247,8 @@ def _detach(context: Context) -> None:
         with log.open("rb") as stream:
             stream.seek(start)
             words = stream.read()[-2000:].decode("utf-8", "replace").strip()
-        raise Unreachable(f"the server did not start: {words or 'it said nothing'}", hint=f"its log is {log}")
+        why, _, hint = words.removeprefix("error: ").partition("\nhint: ")
+        raise Unreachable(f"the server did not start: {why or 'it said nothing'}", hint=hint or f"its log is {log}")
     context.output.write(said)
     context.output.note(f"it goes on in the background (pid {child.pid}); its log is {log}")
 
@@ -311,7 +312,8 @@ def _introduce(context: Context, base: str, made: tuple[str, str] | None, *, cla
         head = [f"mlops server at {base}", ""]
         if made is not None:
             head = [*head, "The first start: this is the admin's key, shown once. Keep it.", ""]
-        output.lines([*head, *(f"export {name}={value}" for name, value in lines.items())])
+        foot = [] if made is not None else ["# and a key: of the first start, or `mlops auth users --add NAME` here"]
+        output.lines([*head, *(f"export {name}={value}" for name, value in lines.items()), *foot])
     output.stdout.flush()
 
 

@@ -122,7 +122,7 @@ def load_settings(
     user = _Layer(str(user_file), _known(sources.flatten(user_table), str(user_file), warnings))
     context, said = _first(KEYS["context"], [*layers, user])
     if context not in ("", NONE):
-        layer = _context_layer(str(context), contexts, user_file, warnings)
+        layer = _context_layer(str(context), contexts, warnings)
         layers.insert(1 if said == "flag" else len(layers), layer)
     layers.append(user)
     values = {key.name: _first(key, layers) for key in KEYS.values()}
@@ -200,14 +200,15 @@ def _project_layer(path: Path, warnings: list[str]) -> _Layer:
     return _Layer(str(path), known)
 
 
-def _context_layer(name: str, contexts: Any, user_file: Path, warnings: list[str]) -> _Layer:
+def _context_layer(name: str, contexts: Any, warnings: list[str]) -> _Layer:
     table = contexts.get(name) if isinstance(contexts, dict) else None
     if not isinstance(table, dict):
-        known = ", ".join(sorted(contexts)) if isinstance(contexts, dict) and contexts else "none"
-        raise InvalidInput(
-            f"there is no context `{name}` (known: {known})",
-            hint=f"add a table [contexts.{name}] to {user_file}",
-        )
+        import difflib  # noqa: PLC0415 - only on the way to an error
+
+        names = sorted(contexts) if isinstance(contexts, dict) else []
+        near = difflib.get_close_matches(name, names, 1)
+        hint = f"did you mean `{near[0]}`?" if near else f"make it: mlops auth login URL --as {name}"
+        raise InvalidInput(f"there is no context `{name}` (known: {', '.join(names) or 'none'})", hint=hint)
     return _Layer(f"context {name}", _known(sources.flatten(table), f"context {name}", warnings))
 
 

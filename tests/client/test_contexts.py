@@ -44,7 +44,8 @@ def test_a_context_for_one_command_stands_before_or_after_it(
 
 def test_nobody_is_sent_to_a_context_that_is_not_there(lab: Production, cli: Any) -> None:
     said = cli.run("ls", "--context", "lba")
-    assert said.code == 2 and "there is no context `lba` (known: lab)" in said.err
+    assert said.code == 2 and "there is no context `lba` (known: lab)" in said.err and "`lab`?" in said.err
+    assert "mlops auth login URL --as other" in cli.run("ls", "--context", "other").err
     assert json.loads(cli("context", "show", "lab", "--json").out)["server"] == lab.url
 
 
