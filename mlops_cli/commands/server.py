@@ -24,8 +24,18 @@ app = new_app(cls=Group, help="The store of this machine as a server for a team.
 READY_S = 30.0
 STOP_S = 60.0
 
-Host = Annotated[str, Option("--host", metavar="ADDRESS", help="Where to listen; 0.0.0.0 is everywhere.")]
-Port = Annotated[int, Option("--port", metavar="PORT", min=0, max=65535, help="The port; 0 is any free one.")]
+Host = Annotated[
+    str,
+    Option(
+        "--host", metavar="ADDRESS", show_default=False, help="Where to listen, else 127.0.0.1; 0.0.0.0 is everywhere."
+    ),
+]
+Port = Annotated[
+    int,
+    Option(
+        "--port", metavar="PORT", min=0, max=65535, show_default=False, help="The port, else 8008; 0 is any free one."
+    ),
+]
 
 
 @app.callback()
