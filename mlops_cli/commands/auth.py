@@ -122,7 +122,9 @@ def token(context: Context) -> None:
 def users(
     context: Context,
     add: Annotated[str, Option("--add", metavar="NAME", show_default=False, help="A new user, with a key.")] = "",
-    role: Annotated[str, Option("--role", metavar="ROLE", show_default=False, help="admin, user (else) or viewer.")] = "user",
+    role: Annotated[
+        str, Option("--role", metavar="ROLE", show_default=False, help="admin, user (else) or viewer.")
+    ] = "user",
     rm: Annotated[str, Option("--rm", metavar="NAME", show_default=False, help="Take a user away.")] = "",
     yes: Annotated[bool, Option("--yes", "-y", help="Do it without asking.")] = False,
 ) -> None:
