@@ -22,10 +22,15 @@ JSON, LINES, MSGPACK = "application/json", "application/json-lines", "applicatio
 
 
 class Used(NamedTuple):
-    """What the processes of a server took so far. `memory_mb` is proportional: shared pages count once."""
+    """What the processes of a server took so far.
+
+    `memory_mb` is proportional, so that what its processes share counts once; it also falls and rises with the number
+    of other Pythons on the machine. `resident_mb` does not, and counts shared pages in each process.
+    """
 
     cpu_s: float
     memory_mb: float
+    resident_mb: float
     processes: int
 
 
@@ -46,7 +51,7 @@ class Server:
         self.ready_s = time.perf_counter() - began
 
     def used(self) -> Used:
-        cpu = memory = 0.0
+        cpu = memory = resident = 0.0
         count = 0
         for entry in os.listdir("/proc"):
             if not entry.isdigit():
@@ -55,13 +60,14 @@ class Server:
                 fields = Path(f"/proc/{entry}/stat").read_text().rsplit(")", 1)[1].split()
                 if int(fields[2]) != self.child.pid:
                     continue
-                rollup = Path(f"/proc/{entry}/smaps_rollup").read_text()
+                rollup = Path(f"/proc/{entry}/smaps_rollup").read_text().splitlines()
             except OSError:  # it ended meanwhile
                 continue
             cpu += (int(fields[11]) + int(fields[12])) / TICKS
-            memory += next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")) / 1024
+            memory += next(int(line.split()[1]) for line in rollup if line.startswith("Pss:")) / 1024
+            resident += next(int(line.split()[1]) for line in rollup if line.startswith("Rss:")) / 1024
             count += 1
-        return Used(cpu, memory, count)
+        return Used(cpu, memory, resident, count)
 
     def settle(self) -> None:
         """Until the work of the start is over: some servers go on starting after the port answers."""

@@ -3,8 +3,8 @@
 python benchmarks/soak.py [MINUTES] [--pause S]     fails when memory goes on growing; base: its memory when warm
 
 There are 100 runs at the beginning. Each client records one of 200,000 points and 2000 lines, reads its curve, its
-log and the newest runs as it goes, ends it, begins the next, and deletes every second one. Memory is sampled every
-five seconds; warm is the median of the second fifth of the time, and the end is the median of the last fifth. The
+log and the newest runs as it goes, ends it, begins the next, and deletes every second one. Resident memory is sampled
+every five seconds; warm is the median of the second fifth of the time, and the end is the median of the last fifth. The
 store's own file and the kernel's cache of it are no memory of the server.
 """
 
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--pause", type=float, default=0.0, help="Seconds between the calls of a client.")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, our_server(Path(name)) as ours:
-        print(f"idle: {ours.server.used().memory_mb:.1f} MB, load average {load_average()}", flush=True)
+        print(f"idle: {ours.server.used().resident_mb:.1f} MB, load average {load_average()}", flush=True)
         fill(ours)
         calls, errors = [0] * CLIENTS, []
         is_over = threading.Event()
@@ -75,10 +75,10 @@ def watch(ours: Ours, minutes: float, calls: list[int]) -> list[float]:
     began = time.monotonic()
     while (passed := time.monotonic() - began) < minutes * 60:
         used = ours.server.used()
-        samples.append(used.memory_mb)
+        samples.append(used.resident_mb)
         if len(samples) % 12 == 1:
             size = sum(path.stat().st_size for path in ours.home.glob("store.db*")) >> 20
-            print(f"{passed:5.0f} s  {used.memory_mb:6.1f} MB  {used.cpu_s:6.1f} s CPU  store {size} MB", flush=True)
+            print(f"{passed:5.0f} s  {used.resident_mb:6.1f} MB  {used.cpu_s:6.1f} s CPU  store {size} MB", flush=True)
         time.sleep(EVERY_S)
     return samples
 
