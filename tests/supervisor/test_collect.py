@@ -64,7 +64,8 @@ def test_folding_twice_changes_nothing() -> None:
     )
 )
 def test_whatever_a_child_writes_is_survived(notes: list[dict[str, object]]) -> None:
-    fold_all(notes)
+    collected = fold_all(notes)
+    assert all(isinstance(items, dict) for items in collected.params.values())
 
 
 def test_parameters_are_text_with_types_scrubbed_and_described() -> None:
