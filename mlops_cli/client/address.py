@@ -45,7 +45,10 @@ def clean_url(text: str, *, setting: str = "MLOPS_SERVER") -> str:
 
 
 def origin_of(url: str) -> Origin | None:
-    """Scheme, host and port; None for what is no web address."""
+    """Scheme, host and port; None for what is no web address, or what two readers take for two hosts."""
+    # `http://a\@b/` is the user `a\` at b here, and the host a for the library that connects.
+    if "\\" in url or not url.isprintable():
+        return None
     try:
         parts = urlsplit(url)
         scheme = parts.scheme.lower()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -10,7 +13,8 @@ from hypothesis import strategies as st
 
 from mlops_cli.client import lines
 from mlops_cli.client.address import clean_url, is_below, sibling
-from mlops_cli.errors import InvalidInput
+from mlops_cli.client.transport import Transport
+from mlops_cli.errors import InvalidInput, MlopsError
 
 
 def events(*messages: str, at: int = 0) -> list[dict[str, Any]]:
@@ -93,6 +97,30 @@ def test_what_is_no_address_is_refused(text: str) -> None:
 )
 def test_only_the_same_scheme_host_and_port_is_the_same_place(url: str, is_ours: bool) -> None:
     assert is_below(url, "https://files.example") is is_ours
+
+
+@pytest.mark.parametrize("url", ["http://{}\\@files.example:8081/x", "http://{}\t\\@files.example:8081/x"])
+def test_a_link_that_two_readers_take_for_two_hosts_never_sees_the_token(url: str) -> None:
+    seen: list[str | None] = []
+
+    class Foreign(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            seen.append(self.headers["Authorization"])
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Foreign) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        link = url.format(f"127.0.0.1:{server.server_port}")
+        trusted = ("http://files.example:8081",)
+        with suppress(MlopsError), Transport("").stream("GET", link, headers={}, trusted=trusted, token="secret"):
+            pass
+        server.shutdown()
+    assert not is_below(link, trusted[0])
+    assert not any(seen)
 
 
 def test_a_path_of_the_base_bounds_it() -> None:
