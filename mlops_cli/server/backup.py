@@ -152,11 +152,17 @@ def _unpack(source: Path, staging: Path) -> Taken:
         with tarfile.open(source) as archive:
             manifest: dict[str, Any] = {}
             count = 0
+            files: set[str] = set()
             for member in archive:
                 first = PurePosixPath(member.name).parts[:1]
-                if not member.isreg() or first not in (("manifest.json",), ("store.db",), ("files",)):
+                # Two names of one content are a file and a hard link to it. To nothing but a file before it: a link
+                # to the database would hand it out as a download.
+                is_file = member.isreg() or (member.islnk() and first == ("files",) and member.linkname in files)
+                if not is_file or first not in (("manifest.json",), ("store.db",), ("files",)):
                     raise InvalidInput(f"not a backup of mlops: it holds {member.name[:80]!a}")
-                # The filter refuses what would land outside; hard links inside a tar are how tar stores twins.
+                if first == ("files",):
+                    files.add(member.name)
+                # The filter refuses what would land outside.
                 archive.extract(member, staging, filter="data")
                 count += first == ("files",)
         manifest = json.loads((staging / "manifest.json").read_text(encoding="utf-8"))

@@ -54,6 +54,28 @@ def test_a_store_comes_back_elsewhere_with_its_files(store: Store, tmp_path: Pat
     assert list((store.files.root / "incoming").iterdir()) == []
 
 
+def test_two_names_of_one_content_come_back(store: Store, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_text("the same")
+    uris = [store.files.put(source, name).uri for name in ("first.pt", "second.pt")]
+    back_up(store, tmp_path / "b.tar")
+    new = tmp_path / "new"
+    assert restore(tmp_path / "b.tar", new, files=new / "files").files == 2
+    assert [(new / uri).read_text() for uri in uris] == ["the same"] * 2
+
+
+@pytest.mark.parametrize("target", ["store.db", "files/../store.db", "/etc/passwd", "files/later"])
+def test_a_link_to_anything_but_a_file_of_the_backup_is_refused(store: Store, tmp_path: Path, target: str) -> None:
+    back_up(store, tmp_path / "b.tar")
+    with tarfile.open(tmp_path / "b.tar", "a") as archive:
+        link = tarfile.TarInfo("files/named/x")
+        link.type, link.linkname = tarfile.LNKTYPE, target
+        archive.addfile(link)
+    with pytest.raises(InvalidInput, match="not a backup"):
+        restore(tmp_path / "b.tar", tmp_path / "new", files=tmp_path / "new" / "files")
+    assert not (tmp_path / "new" / "store.db").exists()
+
+
 def test_a_backup_under_load_holds_every_file_that_its_documents_name(store: Store, tmp_path: Path) -> None:
     tasks: list[str] = []
     is_over = threading.Event()
