@@ -40,6 +40,11 @@ def needed(endpoint: str) -> str:
     return VIEWER if action.startswith(_READING) and endpoint not in _WRITES else USER
 
 
+def is_safe_link(endpoint: str) -> bool:
+    """Whether a page of somebody else may send a browser there, with its cookie, and nothing comes of it."""
+    return needed(endpoint) == VIEWER and not endpoint.startswith(("auth.", "users.set_"))
+
+
 def allows(role: str, endpoint: str) -> bool:
     """An unknown role may do nothing."""
     return role in ROLES and ROLES.index(role) >= ROLES.index(needed(endpoint))

@@ -16,6 +16,7 @@ from mlops_cli.server.auth import roles, tokens
 from mlops_cli.server.auth.throttle import FAILURES
 from mlops_cli.server.dispatch import ENDPOINTS
 from mlops_cli.server.http.app import Face
+from mlops_cli.server.store import credentials
 from mlops_cli.testing.server import Served, temporary_server
 from mlops_cli.testing.store import temporary_store
 
@@ -134,6 +135,17 @@ def test_a_login_gives_the_token_that_clients_read(served: Served) -> None:
         f"{served.url}/users.get_current_user", cookies={"clearml_token_basic": token}, timeout=5
     ).json()
     assert by_cookie["data"]["user"]["id"] == served.store.owner.user
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT"])
+@pytest.mark.parametrize("call", ["users.create?name=foreign&role=admin", "auth.create_credentials"])
+def test_a_link_in_a_foreign_page_changes_nothing_with_the_cookie(served: Served, method: str, call: str) -> None:
+    login = requests.post(f"{served.url}/auth.login", headers=basic(served.access_key, served.secret_key), timeout=5)
+    cookies = {"clearml_token_basic": login.json()["data"]["token"]}
+    assert requests.request(method, f"{served.url}/{call}", cookies=cookies, timeout=5).status_code == 401
+    assert len(credentials.of_user(served.store, served.store.owner.user)) == 1
+    posted = requests.post(f"{served.url}/{call}", cookies=cookies, timeout=5)
+    assert posted.status_code == 200
 
 
 @pytest.mark.parametrize(
