@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from ...errors import Denied, MlopsError
 from ..auth.gate import Gate
+from ..auth.roles import OPEN
 from ..dispatch import ENDPOINTS
 from ..files.incoming import Limits, Room
 from ..live import WAITS, Live, changed
@@ -25,6 +26,9 @@ from .names import bases
 
 BODY_BYTES = 48 << 20
 """Clients cut their batches at 15 MiB; a call that is much larger is a mistake, or worse."""
+
+STRANGER_BYTES = 64 << 10
+"""What is read into memory for who has not said yet who that is."""
 
 THREADS = 8
 
@@ -140,7 +144,16 @@ class App:
     async def _call(self, called: Called, request: Request, receive: Receive, note: Note) -> Answer:
         if request.header(b"content-encoding") not in ("", "identity"):
             raise _Unsupported("Unsupported content encoding: send the body as it is")
-        raw = await read_body(request, receive, self._face.body_bytes)
+        limit = self._face.body_bytes
+        if b"transfer-encoding" in request.headers or (request.length or 0) > STRANGER_BYTES:
+            limit = STRANGER_BYTES if called.endpoint in OPEN else limit
+            try:
+                await self._work(self._admit, called, request)
+            except MlopsError:
+                # Read, since most clients hear nothing while they send, and thrown away.
+                await read_body(request, receive, limit, keep=False)
+                raise
+        raw = await read_body(request, receive, limit)
         urls = bases(request, classic=self._face.classic_ports)
         # One hop to a thread for a whole call: hops are what a small call mostly costs.
         done: _Done = await self._work(self._serve, called, request, raw, urls, note)
@@ -157,8 +170,7 @@ class App:
         return await self._work(self._calls.answer, called, request, data, done.caller)  # type: ignore[no-any-return]
 
     def _serve(self, called: Called, request: Request, raw: bytes, urls: tuple[str, ...], note: Note) -> _Done:
-        with self._store.db.guard():
-            caller = self._calls.admit(called, request)
+        caller = self._admit(called, request)
         note.user = caller.user_name
         kind = request.header(b"content-type").strip().lower()
         body = wire.decode(called.endpoint, kind, raw, request.query)
@@ -166,6 +178,10 @@ class App:
             return _Done(caller, body, None)
         data = self._calls.run(called, body, caller, urls)
         return _Done(caller, body, self._calls.answer(called, request, data, caller))
+
+    def _admit(self, called: Called, request: Request) -> Caller:
+        with self._store.db.guard():
+            return self._calls.admit(called, request)
 
     async def _file(self, request: Request, receive: Receive, note: Note) -> Answer:
         path = request.path.lstrip("/")

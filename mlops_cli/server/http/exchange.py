@@ -104,8 +104,8 @@ async def chunks(receive: Receive, *, idle_s: float = IDLE_S) -> AsyncIterator[b
             return
 
 
-async def read_body(request: Request, receive: Receive, limit: int) -> bytes:
-    """The whole body. Raises TooLarge before it is read, where the client tells its size."""
+async def read_body(request: Request, receive: Receive, limit: int, *, keep: bool = True) -> bytes:
+    """The whole body, or nothing of it. Raises TooLarge before it is read, where the client tells its size."""
     if (request.length or 0) > limit:
         raise _too_large(limit)
     parts: list[bytes] = []
@@ -116,7 +116,8 @@ async def read_body(request: Request, receive: Receive, limit: int) -> bytes:
                 size += len(part)
                 if size > limit:
                     raise _too_large(limit)
-                parts.append(part)
+                if keep:
+                    parts.append(part)
     except TimeoutError as exc:
         raise TooSlow("Request timed out: it took too long to send") from exc
     return parts[0] if len(parts) == 1 else b"".join(parts)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
+from http.client import HTTPConnection
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 import pytest
 import requests
 
+from mlops_cli.server.http.metrics import resident_bytes
 from mlops_cli.testing.server import Served
 
 Ask = Callable[..., Any]
@@ -136,6 +139,28 @@ def test_a_request_that_is_too_large_is_refused_before_it_is_read(client: Any) -
     answer = client.ask("debug.ping", data=b" " * (49 << 20))
     assert answer.status_code == 413
     assert client.ask("debug.ping").status_code == 200
+
+
+def test_a_stranger_fills_no_memory_and_hears_why(client: Any) -> None:
+    url = urlsplit(client.url)
+    before = resident_bytes()
+    held = [HTTPConnection(str(url.hostname), url.port, timeout=20) for _ in range(4)]
+    for connection in held:
+        connection.putrequest("POST", "/tasks.get_all")
+        connection.putheader("Content-Length", str(40 << 20))
+        connection.endheaders()
+        connection.send(b" " * (39 << 20))
+    assert resident_bytes() - before < 60 << 20
+    for connection in held:
+        connection.send(b" " * (1 << 20))
+        assert connection.getresponse().status == 401
+        connection.close()
+    large = HTTPConnection(str(url.hostname), url.port, timeout=20)
+    large.putrequest("POST", "/debug.ping")
+    large.putheader("Content-Length", str(65 << 10))
+    large.endheaders()
+    assert large.getresponse().status == 413
+    large.close()
 
 
 def test_the_log_of_a_task_is_a_download(client: Any, make_task: Ask) -> None:
