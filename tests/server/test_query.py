@@ -9,6 +9,7 @@ import pytest
 
 from mlops_cli.errors import InvalidInput
 from mlops_cli.schemas.metrics import series_key
+from mlops_cli.server.query import patterns
 from mlops_cli.testing.store import make_project, make_running_task, make_task
 
 
@@ -348,3 +349,9 @@ def test_patterns_in_a_list_are_alternatives_and_the_empty_one_is_in_every_name(
     assert names(call, name=["^al", "^be"]) == ["alpha", "beta"]
     assert names(call, name=["^al", ""]) == names(call, name=[""]) == names(call) == ["alpha", "beta", "gamma"]
     assert subcode(call, "tasks.get_all", {"name": [[]]}) == 12
+
+
+@pytest.mark.parametrize("pattern", ["(.*a){25}$", "(.*a){7}$", "((a*b){3}c){3}", "(a|aa){30}b", "(?:.+){2,20}x"])
+def test_a_counted_repeat_of_open_ones_is_refused(pattern: str) -> None:
+    with pytest.raises(InvalidInput, match="Malformed regular expression"):
+        patterns.compiled(pattern)

@@ -100,7 +100,10 @@ def _check(tree: Any, *, inside: bool) -> int:
         is_open = is_repeat and _is_open(argument[0], argument[1])
         if inside and (str(operator) == "BRANCH" or (is_repeat and argument[0] != argument[1])):
             raise re.error("a choice or a repeat inside an open repeat may take for ever")
-        count += is_open + sum(_check(part, inside=inside or is_open) for part in _subpatterns(argument))
+        # `(.*a){6}` is six open repeats, and `(a|aa){30}` as many choices as an open one.
+        times = argument[1] if is_repeat and not is_open else 1
+        within = inside or (is_repeat and argument[1] > MANY)
+        count += is_open + times * sum(_check(part, inside=within) for part in _subpatterns(argument))
     return count
 
 
