@@ -39,6 +39,7 @@ class Command(PlainHelp, TyperCommand):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         known = getattr(self.callback, "argument_help", {})
+        param: Any  # releases of Typer differ in which kinds of parameter have a help
         for param in self.params:
             if param.name in known and getattr(param, "help", None) is None:
                 param.help = known[param.name]
