@@ -124,7 +124,20 @@ def test_patterns_are_searched_and_case_sensitive(call, store, pattern, expected
 
 @pytest.mark.parametrize(
     "pattern",
-    ["(a+)+$", "(.*,)*x", "(a|b*)*c", "(a|aa)+$", "(a?a?)*b", "a+" + "b" * 5000, "(?:a{1,50}){1,50}b", ".*" * 7],
+    [
+        "(a+)+$",
+        "(.*,)*x",
+        "(a|b*)*c",
+        "(a|aa)+$",
+        "(a?a?)*b",
+        "a+" + "b" * 5000,
+        "(?:a{1,50}){1,50}b",
+        ".*" * 7,
+        "a?" * 30 + "a" * 30,
+        "((a|ab){8}){8}",
+        "(x{1,8}){8}",
+        ".*a.*a.*a.*a.*b$",
+    ],
 )
 def test_patterns_that_may_take_for_ever_are_refused_before_they_run(call, store, pattern):
     make_task(store, "a" * 40)
@@ -355,3 +368,14 @@ def test_patterns_in_a_list_are_alternatives_and_the_empty_one_is_in_every_name(
 def test_a_counted_repeat_of_open_ones_is_refused(pattern: str) -> None:
     with pytest.raises(InvalidInput, match="Malformed regular expression"):
         patterns.compiled(pattern)
+
+
+@pytest.mark.parametrize("pattern", [".*a.*a.*b$", ".*a.*b$", "(ab|a?b)+c$", "a+b$", "(a|ab)(a|ab)(a|ab)(a|ab).*b$"])
+def test_what_is_allowed_ends_soon_on_the_worst_text(pattern: str) -> None:
+    try:
+        checked = patterns.compiled(pattern)
+    except InvalidInput:
+        return
+    begin = time.process_time()
+    assert not checked.found_in("a" * 100_000 + "\n")
+    assert time.process_time() - begin < 10

@@ -1,8 +1,10 @@
 """Regular expressions of queries, with a guard, and the Python functions that our SQL calls.
 
-A pattern is Python's, searched, case-sensitive. Python cannot interrupt a match, so what may take exponential time is
-refused before it runs: over 4096 characters, a choice or a repeat inside an open repeat (`+`, `*`, `{1,50}`), more than
-6 open repeats; and only the first 20,000 characters of a text are searched. What remains is polynomial.
+A pattern is Python's, searched, case-sensitive. Python cannot interrupt a match, nor do other threads run meanwhile, so
+the work is bounded before it begins. Refused (400/21) is what may take exponential time: over 4096 characters, a choice
+or a repeat inside an open repeat (`+`, `*`, `{1,50}`), more than 10,000 ways through choices and bounded repeats, more
+than 3 open repeats. The rest is polynomial, and of a text so much is searched as `STEPS` allow: 20,000 characters, or
+about 5,000 for a pattern with one open repeat, 300 with two, 70 with three.
 """
 
 from __future__ import annotations
@@ -11,14 +13,18 @@ import json
 import re
 from collections.abc import Callable
 from functools import cache, lru_cache
-from typing import Any
+from math import prod
+from typing import Any, NamedTuple
 
 from ...errors import InvalidInput
 
 MAX_PATTERN = 4096
 MAX_TEXT = 20_000
-MAX_REPEATS = 6
-MANY = 20
+MAX_REPEATS = 3
+MAX_WAYS = 10_000
+STEPS = 3e7
+"""About half a second of matching at the worst."""
+MANY = 8
 
 
 @cache
@@ -26,19 +32,30 @@ def _literal() -> re.Pattern[str]:
     return re.compile(r"(\^?)((?:[^\\.^$*+?{}\[\]|()]|\\[^A-Za-z0-9])*)(\$?)\Z", re.DOTALL)
 
 
+class Checked(NamedTuple):
+    """An expression, and how much of a text it may be tried on."""
+
+    expression: re.Pattern[str]
+    limit: int
+
+    def found_in(self, text: Any) -> bool:
+        return self.expression.search(str(text)[: self.limit]) is not None
+
+
 @lru_cache(maxsize=64)
-def compiled(pattern: str, *, ignore_case: bool = False) -> re.Pattern[str]:
+def compiled(pattern: str, *, ignore_case: bool = False) -> Checked:
     """The checked expression. Raises InvalidInput (subcode 21) when it is malformed or dangerous."""
     if len(pattern) > MAX_PATTERN:
         raise InvalidInput(f"Malformed regular expression: longer than {MAX_PATTERN} characters", subcode=21)
     try:
         found = re.compile(pattern, re.IGNORECASE if ignore_case else 0)
-        repeats = _check(_parsed(pattern), inside=False)
+        repeats, ways = _check(_parsed(pattern), times=1)
     except (re.error, RecursionError, OverflowError) as exc:
         raise InvalidInput(f"Malformed regular expression: {exc}: {pattern!r}", subcode=21) from exc
     if repeats > MAX_REPEATS:
         raise InvalidInput(f"Malformed regular expression: over {MAX_REPEATS} open repeats: {pattern!r}", subcode=21)
-    return found
+    # A search begins at every character of the text, and each open repeat may end at every one.
+    return Checked(found, min(MAX_TEXT, int((STEPS / ways) ** (1 / (repeats + 1)))))
 
 
 def literal(pattern: str) -> tuple[str, str] | None:
@@ -51,12 +68,12 @@ def literal(pattern: str) -> tuple[str, str] | None:
 
 def search(pattern: str, text: Any) -> bool:
     """SQL `mlops_search`: case-sensitive."""
-    return text is not None and compiled(pattern).search(str(text)[:MAX_TEXT]) is not None
+    return text is not None and compiled(pattern).found_in(text)
 
 
 def search_any_case(pattern: str, text: Any) -> bool:
     """SQL `mlops_search_any_case`."""
-    return text is not None and compiled(pattern, ignore_case=True).search(str(text)[:MAX_TEXT]) is not None
+    return text is not None and compiled(pattern, ignore_case=True).found_in(text)
 
 
 def number(value: Any) -> float | None:
@@ -92,19 +109,28 @@ def _parsed(pattern: str) -> Any:
     return _parser.parse(pattern)
 
 
-def _check(tree: Any, *, inside: bool) -> int:
-    """Counts open repeats; raises when one repeats what may match in several ways, as in `(a+)+` or `(a|aa)*`."""
-    count = 0
+def _check(tree: Any, *, times: int) -> tuple[int, int]:
+    """Open repeats, and ways through the bounded ones and the choices, of what is itself repeated up to `times` times.
+
+    Raises where one repeats what may match in several ways, as in `(a+)+` or `(a|aa)*`.
+    """
+    repeats, ways = 0, 1
     for operator, argument in tree:
-        is_repeat = str(operator) in ("MAX_REPEAT", "MIN_REPEAT")
-        is_open = is_repeat and _is_open(argument[0], argument[1])
-        if inside and (str(operator) == "BRANCH" or (is_repeat and argument[0] != argument[1])):
+        name = str(operator)
+        low, high = argument[:2] if name in ("MAX_REPEAT", "MIN_REPEAT") else (1, 1)
+        if times > MANY and (name == "BRANCH" or low != high):
             raise re.error("a choice or a repeat inside an open repeat may take for ever")
-        # `(.*a){6}` is six open repeats, and `(a|aa){30}` as many choices as an open one.
-        times = argument[1] if is_repeat and not is_open else 1
-        within = inside or (is_repeat and argument[1] > MANY)
-        count += is_open + times * sum(_check(part, inside=within) for part in _subpatterns(argument))
-    return count
+        below = [_check(part, times=times * high) for part in _subpatterns(argument)]
+        if _is_open(low, high):
+            repeats += 1 + sum(count for count, _ in below)
+            continue
+        # `(.*a){6}` is six open repeats, and `(a|aa){8}` as many choices as it has rounds.
+        repeats += high * sum(count for count, _ in below)
+        inner = sum(way for _, way in below) if name == "BRANCH" else prod(way for _, way in below)
+        ways *= (high - low + 1) * max(inner, 1) ** min(high, MAX_WAYS)
+        if ways > MAX_WAYS:
+            raise re.error("there are too many ways through its choices")
+    return repeats, ways
 
 
 def _is_open(low: int, high: int) -> bool:
