@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -126,3 +127,11 @@ def mlops(home: Path) -> Iterator[Callable[..., subprocess.CompletedProcess[str]
         return subprocess.run([sys.executable, "-m", "mlops_cli", *args], **settings)
 
     yield call
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _listening() -> None:
+    """A shell's background job (`pytest &`) ignores these, and so would every program that a test starts."""
+    for signum in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        if signal.getsignal(signum) == signal.SIG_IGN:
+            signal.signal(signum, signal.default_int_handler if signum == signal.SIGINT else signal.SIG_DFL)

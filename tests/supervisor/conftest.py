@@ -212,18 +212,6 @@ class Recorded:
                 return found
 
 
-@pytest.fixture(autouse=True)
-def _listening() -> Iterator[None]:
-    """A shell's background job (`pytest &`) ignores these, and so would every program that a test starts."""
-    before = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)}
-    for signum, handler in before.items():
-        if handler == signal.SIG_IGN:
-            signal.signal(signum, signal.default_int_handler if signum == signal.SIGINT else signal.SIG_DFL)
-    yield
-    for signum, handler in before.items():
-        signal.signal(signum, handler)
-
-
 @pytest.fixture
 def recorded(home: Path, tmp_path: Path) -> Recorded:
     work = tmp_path / "work"
